@@ -1,0 +1,161 @@
+// Package experiment is the experiment file: its Go types, strict decoding with positions,
+// defaults, validation and the JSON Schema generated from the types.
+//
+// It knows what may stand in the file, not how anything is run: jobs and keys are package
+// pipeline's, and what a stage does is the stage's.
+package experiment
+
+// An Experiment is one decoded and validated experiment file, defaults filled in.
+type Experiment struct {
+	Name   string  `yaml:"experiment" doc:"name of the experiment and of its folder in the workspace" required:"true"`
+	Seed   int64   `yaml:"seed" doc:"the seed everything random is derived from" default:"1234"`
+	Corpus Corpus  `yaml:"corpus" doc:"the documents the tasks are built from"`
+	Models Models  `yaml:"models" doc:"base models by name" required:"true"`
+	LoRA   LoRA    `yaml:"lora" doc:"settings of every adapter trained"`
+	Stages []Stage `yaml:"stages" doc:"the kinds of work, in any order that needs allows" required:"true"`
+
+	// File is the path the experiment was read from; relative paths in it start at its folder.
+	File string `yaml:"-"`
+}
+
+// Corpus names the documents and how they are split.
+type Corpus struct {
+	Format string   `yaml:"format" doc:"sample (the corpus that comes with taskvec) or conll2012" enum:"sample,conll2012" default:"sample"`
+	Path   string   `yaml:"path" doc:"file or folder of the corpus; ${VAR} is replaced from the environment" env:"true"`
+	Genres []string `yaml:"genres" doc:"keep only documents of these genres (first part of the document id)"`
+	Split  Split    `yaml:"split" doc:"documents drawn for each split; without it the corpus's own train, development and test folders"`
+}
+
+// Split is how many documents each split draws; all zero means the corpus's own split.
+type Split struct {
+	Train      int `yaml:"train" json:"train" doc:"documents to train on" min:"0"`
+	Validation int `yaml:"validation" json:"validation" doc:"documents that choose the best checkpoint" min:"0"`
+	Test       int `yaml:"test" json:"test" doc:"documents held out" min:"0"`
+}
+
+// Models are the experiment's base models in the order of the file.
+type Models []Model
+
+// A Model is one base model: a Hugging Face folder or Hub id (Base), or an architecture that a
+// pretrain stage trains from scratch.
+type Model struct {
+	Name         string        `yaml:"-" json:"name"`
+	Base         string        `yaml:"base" json:"base,omitempty" doc:"Hub id or folder of the base model; ${VAR} is replaced from the environment" env:"true"`
+	Revision     string        `yaml:"revision" json:"revision,omitempty" doc:"commit of the Hub repository"`
+	Variant      string        `yaml:"variant" json:"variant,omitempty" doc:"which published columns it is compared with" enum:"instruct,base"`
+	Family       string        `yaml:"family" json:"family" doc:"layout of the model" enum:"llama,mistral,roberta" required:"true"`
+	Architecture *Architecture `yaml:"architecture" json:"architecture,omitempty" doc:"a model a pretrain stage makes from scratch"`
+}
+
+// Architecture is the shape of a model pretrained here.
+type Architecture struct {
+	Vocabulary   int `yaml:"vocabulary" json:"vocabulary" doc:"entries of the byte-level BPE vocabulary, special tokens included" default:"1024" min:"300"`
+	Hidden       int `yaml:"hidden" json:"hidden" doc:"width of the residual stream" default:"96" min:"8"`
+	Layers       int `yaml:"layers" json:"layers" doc:"number of layers" default:"4" min:"1"`
+	Heads        int `yaml:"heads" json:"heads" doc:"attention heads" default:"6" min:"1"`
+	KVHeads      int `yaml:"kv_heads" json:"kv_heads" doc:"key and value heads (grouped-query attention; llama only)" default:"3" min:"1"`
+	Intermediate int `yaml:"intermediate" json:"intermediate" doc:"width of the feed-forward layer" default:"256" min:"8"`
+	MaxPositions int `yaml:"max_positions" json:"max_positions" doc:"longest sequence in tokens" default:"1024" min:"16"`
+}
+
+// LoRA are the adapter settings, in PEFT's terms.
+type LoRA struct {
+	Rank          int      `yaml:"rank" json:"rank" doc:"rank r of every adapted module" default:"8" min:"1"`
+	Alpha         float64  `yaml:"alpha" json:"alpha" doc:"ΔW = alpha/r·BA" default:"16"`
+	Dropout       float64  `yaml:"dropout" json:"dropout" doc:"dropout before A while training" default:"0.05" min:"0" max:"1"`
+	TargetModules []string `yaml:"target_modules" json:"target_modules,omitempty" doc:"module types to adapt; default q_proj and v_proj, query and value for RoBERTa"`
+}
+
+// A Stage is one kind of work declared in the experiment.
+type Stage struct {
+	Name    string   `yaml:"name" doc:"name of the stage; its jobs are named NAME/cell" required:"true"`
+	Uses    string   `yaml:"uses" doc:"kind of the stage" required:"true"`
+	Needs   []string `yaml:"needs" doc:"stages whose results it reads"`
+	Matrix  Matrix   `yaml:"matrix" doc:"axes (model, task) whose combinations are the stage's jobs, and combinations to exclude"`
+	Runner  string   `yaml:"runner" doc:"where train jobs run" enum:"embedded"`
+	Memory  Quantity `yaml:"memory" doc:"memory a job needs while it runs, such as 2Gi"`
+	With    any      `yaml:"with" doc:"settings of this kind of stage"`
+	Retry   Retry    `yaml:"retry" doc:"how often and when a failed job is tried again"`
+	Timeout Duration `yaml:"timeout" doc:"a job that runs longer fails, such as 12h"`
+}
+
+// Retry says how often a failed job is tried again and how long to wait before that.
+type Retry struct {
+	Limit   int      `yaml:"limit" doc:"further attempts after the first" default:"0" min:"0"`
+	Backoff Duration `yaml:"backoff" doc:"wait before the second attempt, such as 1m" default:"10s"`
+	Factor  float64  `yaml:"factor" doc:"each further wait is this many times the last" default:"2" min:"1"`
+}
+
+// BuildWith are the settings of a build stage: one job a task.
+type BuildWith struct {
+	Tasks []string `yaml:"tasks" json:"tasks" doc:"tasks to build; each becomes a job" required:"true"`
+}
+
+// PretrainWith are the settings of a pretrain stage: one job a model.
+type PretrainWith struct {
+	Epochs       int     `yaml:"epochs" json:"epochs" doc:"passes over the corpus text" default:"10" min:"1"`
+	LearningRate float64 `yaml:"learning_rate" json:"learning_rate" doc:"peak learning rate (AdamW, linear warm-up, cosine to a tenth)" default:"3e-3"`
+	BatchSize    int     `yaml:"batch_size" json:"batch_size" doc:"sequences a step" default:"4" min:"1"`
+	MaxLength    int     `yaml:"max_length" json:"max_length" doc:"tokens a sequence" default:"256" min:"8"`
+	WeightDecay  float64 `yaml:"weight_decay" json:"weight_decay" doc:"decoupled weight decay of AdamW" default:"0.01" min:"0"`
+	Clip         float64 `yaml:"clip" json:"clip" doc:"largest gradient norm" default:"1.0" min:"0"`
+}
+
+// TrainWith are the settings of a train stage: one job a model and task.
+type TrainWith struct {
+	Epochs       int     `yaml:"epochs" json:"epochs" doc:"passes over the task's training examples" default:"6" min:"1"`
+	LearningRate float64 `yaml:"learning_rate" json:"learning_rate" doc:"peak learning rate" default:"4e-5"`
+	Schedule     string  `yaml:"schedule" json:"schedule" doc:"learning-rate schedule after warm-up" enum:"constant,linear,cosine" default:"constant"`
+	Warmup       float64 `yaml:"warmup" json:"warmup" doc:"share of the steps that warm up" default:"0" min:"0" max:"1"`
+	BatchSize    int     `yaml:"batch_size" json:"batch_size" doc:"examples a forward pass" default:"1" min:"1"`
+	Accumulation int     `yaml:"accumulation" json:"accumulation" doc:"forward passes a step" default:"1" min:"1"`
+	MaxLength    int     `yaml:"max_length" json:"max_length" doc:"longest example in tokens; longer ones are cut in the middle of the prompt and counted" default:"4096" min:"8"`
+	WeightDecay  float64 `yaml:"weight_decay" json:"weight_decay" doc:"decoupled weight decay of AdamW" default:"0.01" min:"0"`
+	Clip         float64 `yaml:"clip" json:"clip" doc:"largest gradient norm" default:"1.0" min:"0"`
+	Patience     int     `yaml:"patience" json:"patience" doc:"stop after this many epochs without a better validation loss; 0 = never" default:"0" min:"0"`
+	InitSeed     *int64  `yaml:"init_seed" json:"init_seed,omitempty" doc:"seed of A's initialisation; default the experiment's seed"`
+	DataSeed     *int64  `yaml:"data_seed" json:"data_seed,omitempty" doc:"seed of data order and dropout; default the experiment's seed"`
+}
+
+// CollectWith are the settings of a collect stage: none.
+type CollectWith struct{}
+
+// SimilarityWith are the settings of a similarity stage.
+type SimilarityWith struct {
+	Measures []string `yaml:"measures" json:"measures" doc:"symmetric measures to compute; default all" enum:"grassmann,grassmann_sum,cosine,l2"`
+}
+
+// ProjectionWith are the settings of a projection stage.
+type ProjectionWith struct {
+	Pairs [][]string `yaml:"pairs" json:"pairs" doc:"ordered [source, target] pairs; default all of a model"`
+	P     float64    `yaml:"p" json:"p" doc:"order of the measure lp" default:"3" min:"1"`
+	Sign  string     `yaml:"sign" json:"sign" doc:"what negative entries of S2 count as" enum:"abs,clip,signed" default:"abs"`
+}
+
+// ReportWith are the settings of a report stage.
+type ReportWith struct {
+	Published string `yaml:"published" json:"published,omitempty" doc:"file of published values to print beside ours"`
+}
+
+// A Matrix declares the cells of a stage: every combination of the axes' values but those that
+// match an entry of Exclude on all its axes.
+type Matrix struct {
+	Axes    []Axis
+	Exclude []map[string]string
+}
+
+// An Axis is one axis of a matrix, in the order of the file.
+type Axis struct {
+	Name   string // model or task
+	Values []string
+}
+
+// Model returns the model of that name, or nil.
+func (e *Experiment) Model(name string) *Model {
+	for i := range e.Models {
+		if e.Models[i].Name == name {
+			return &e.Models[i]
+		}
+	}
+	return nil
+}
