@@ -1,0 +1,70 @@
+package experiment
+
+import "slices"
+
+// axisNames are the axes a matrix can have.
+var axisNames = []string{"model", "task"}
+
+// AllAxes returns the axes of the stage's cells: those of its matrix, and for a build stage its
+// tasks, each of which is a job.
+func (s *Stage) AllAxes() []Axis {
+	axes := slices.Clone(s.Matrix.Axes)
+	if b, ok := s.With.(*BuildWith); ok {
+		axes = append(axes, Axis{Name: "task", Values: b.Tasks})
+	}
+	return axes
+}
+
+// Cells returns the stage's cells in order, the last axis moving fastest, without the excluded
+// ones. A stage without axes has one empty cell.
+func (s *Stage) Cells() []map[string]string {
+	cells := []map[string]string{{}}
+	for _, axis := range s.AllAxes() {
+		var next []map[string]string
+		for _, c := range cells {
+			for _, v := range axis.Values {
+				n := map[string]string{axis.Name: v}
+				for k, old := range c {
+					n[k] = old
+				}
+				next = append(next, n)
+			}
+		}
+		cells = next
+	}
+	return slices.DeleteFunc(cells, func(c map[string]string) bool {
+		return slices.ContainsFunc(s.Matrix.Exclude, func(x map[string]string) bool { return len(x) > 0 && Agree(x, c) })
+	})
+}
+
+// Agree says whether two cells have the same value on every axis they share. A job reads the jobs
+// of a stage it needs whose cells agree with its own.
+func Agree(a, b map[string]string) bool {
+	for k, v := range a {
+		if w, ok := b[k]; ok && v != w {
+			return false
+		}
+	}
+	return true
+}
+
+// Stage returns the stage of that name, or nil.
+func (e *Experiment) Stage(name string) *Stage {
+	for i := range e.Stages {
+		if e.Stages[i].Name == name {
+			return &e.Stages[i]
+		}
+	}
+	return nil
+}
+
+// Targets returns the module types an adapter of this family changes.
+func (l *LoRA) Targets(family string) []string {
+	switch {
+	case len(l.TargetModules) > 0:
+		return slices.Sorted(slices.Values(l.TargetModules))
+	case family == "roberta":
+		return []string{"query", "value"}
+	}
+	return []string{"q_proj", "v_proj"}
+}

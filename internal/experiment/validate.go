@@ -1,0 +1,337 @@
+package experiment
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"taskvec/tasks"
+)
+
+// name is what experiments, models and stages may be called: the label of RFC 1123 that a folder,
+// a job and a Kubernetes object can all bear.
+var name = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+
+// maxName keeps NAME-MODEL-TASK within the 63 characters of a Kubernetes label.
+const maxName = 40
+
+func (d *decoder) name(path, what, s string) {
+	if s == "" {
+		return // reported as a missing key
+	}
+	if !name.MatchString(s) || len(s) > maxName {
+		d.failAt(path, "%s %q must be at most %d lower-case letters, digits and inner hyphens", what, s, maxName)
+	}
+}
+
+// validate reports what is wrong with a decoded experiment beyond the types of its fields.
+func (d *decoder) validate(e *Experiment) {
+	d.name("experiment", "the experiment's name", e.Name)
+	if e.Corpus.Format == "sample" && e.Corpus.Path != "" {
+		d.failAt("corpus.path", "the sample corpus is part of taskvec and has no path: remove it, or set format")
+	}
+	if e.Corpus.Format != "sample" && e.Corpus.Path == "" {
+		d.failAt("corpus", "format %s needs a path", e.Corpus.Format)
+	}
+	if s := e.Corpus.Split; s != (Split{}) && (s.Train == 0 || s.Validation == 0 || s.Test == 0) {
+		d.failAt("corpus.split", "a split needs at least one train, one validation and one test document")
+	}
+	// Each step needs what the one before it checks, so that one fault is reported once.
+	found := len(d.errs)
+	d.validateModels(e)
+	d.validateStages(e)
+	if len(d.errs) > found {
+		return
+	}
+	d.validateCycles(e)
+	if len(d.errs) > found || slices.ContainsFunc(e.Stages, func(s Stage) bool { return s.With == nil }) {
+		return
+	}
+	d.validateNeeds(e)
+	d.validateKinds(e)
+}
+
+func (d *decoder) validateModels(e *Experiment) {
+	for _, m := range e.Models {
+		p := "models." + m.Name
+		d.name(p, "the model's name", m.Name)
+		switch a := m.Architecture; {
+		case m.Base == "" && a == nil:
+			d.failAt(p, "model %s needs a base (a Hub id or folder) or an architecture (to pretrain one)", m.Name)
+		case m.Base != "" && a != nil:
+			d.failAt(p, "model %s has a base and an architecture: keep one", m.Name)
+		case a == nil || a.Hidden < 1 || a.Heads < 1 || a.KVHeads < 1: // bounds are reported already
+		case a.Hidden%a.Heads != 0:
+			d.failAt(p+".architecture.heads", "hidden (%d) must be a multiple of heads (%d)", a.Hidden, a.Heads)
+		case (a.Hidden/a.Heads)%2 != 0:
+			d.failAt(p+".architecture.heads", "hidden/heads (%d) must be even: rotary positions turn pairs", a.Hidden/a.Heads)
+		case m.Family != "roberta" && a.Heads%a.KVHeads != 0:
+			d.failAt(p+".architecture.kv_heads", "heads (%d) must be a multiple of kv_heads (%d)", a.Heads, a.KVHeads)
+		}
+	}
+}
+
+func (d *decoder) validateStages(e *Experiment) {
+	var models, stages []string
+	for _, m := range e.Models {
+		models = append(models, m.Name)
+	}
+	for i, s := range e.Stages {
+		p := fmt.Sprintf("stages[%d]", i)
+		d.name(p+".name", "the stage's name", s.Name)
+		if s.Name != "" && slices.Contains(stages, s.Name) {
+			d.failAt(p+".name", "a stage named %q stands above already", s.Name)
+		}
+		stages = append(stages, s.Name)
+		for _, axis := range s.Matrix.Axes {
+			known, what := models, "model"
+			if axis.Name == "task" {
+				known, what = tasks.Names(), "task"
+			}
+			d.values(join(p, "matrix."+axis.Name), what, axis.Values, known)
+		}
+		if b, ok := s.With.(*BuildWith); ok {
+			d.values(p+".with.tasks", "task", b.Tasks, tasks.Names())
+		}
+		for j, x := range s.Matrix.Exclude {
+			d.exclusion(&e.Stages[i], fmt.Sprintf("%s.matrix.exclude[%d]", p, j), x)
+		}
+	}
+	for i, s := range e.Stages {
+		for j, need := range s.Needs {
+			p := fmt.Sprintf("stages[%d].needs[%d]", i, j)
+			switch {
+			case need == s.Name:
+				d.failAt(p, "stage %s needs itself", s.Name)
+			case !slices.Contains(stages, need):
+				d.failAt(p, "%s", unknown("stage", need, stages))
+			case slices.Contains(s.Needs[:j], need):
+				d.failAt(p, "%s is named twice", need)
+			}
+		}
+	}
+}
+
+// values checks the values of an axis: known, not empty, none twice.
+func (d *decoder) values(path, what string, values, known []string) {
+	if len(values) == 0 {
+		d.failAt(path, "names no %s", what)
+	}
+	for i, v := range values {
+		p := fmt.Sprintf("%s[%d]", path, i)
+		switch {
+		case !slices.Contains(known, v):
+			d.failAt(p, "%s", unknown(what, v, known))
+		case slices.Contains(values[:i], v):
+			d.failAt(p, "%s %s is named twice", what, v)
+		}
+	}
+}
+
+// exclusion checks that an entry of exclude names cells the matrix has.
+func (d *decoder) exclusion(s *Stage, path string, x map[string]string) {
+	if len(x) == 0 {
+		d.failAt(path, "an exclusion must name a value of an axis")
+	}
+	for _, k := range slices.Sorted(maps.Keys(x)) {
+		i := slices.IndexFunc(s.Matrix.Axes, func(a Axis) bool { return a.Name == k })
+		if i < 0 {
+			var axes []string
+			for _, a := range s.Matrix.Axes {
+				axes = append(axes, a.Name)
+			}
+			d.fail(d.keys[join(path, k)], "%s", unknown("axis", k, axes))
+		} else if axis := s.Matrix.Axes[i]; !slices.Contains(axis.Values, x[k]) {
+			d.failAt(join(path, k), "excludes nothing: %s", unknown(k, x[k], axis.Values))
+		}
+	}
+}
+
+// validateCycles reports the first circle of needs.
+func (d *decoder) validateCycles(e *Experiment) {
+	const (
+		open = 1
+		done = 2
+	)
+	state := map[string]int{}
+	var trail []string
+	var visit func(name string) bool
+	visit = func(name string) bool {
+		switch state[name] {
+		case done:
+			return true
+		case open:
+			circle := append(slices.Clone(trail[slices.Index(trail, name):]), name)
+			i := slices.IndexFunc(e.Stages, func(s Stage) bool { return s.Name == name })
+			d.failAt(fmt.Sprintf("stages[%d].needs", i), "stages need each other in a circle: %s", strings.Join(circle, " → "))
+			return false
+		}
+		state[name] = open
+		trail = append(trail, name)
+		for _, need := range e.Stage(name).Needs {
+			if !visit(need) {
+				return false
+			}
+		}
+		trail = trail[:len(trail)-1]
+		state[name] = done
+		return true
+	}
+	for _, s := range e.Stages {
+		if !visit(s.Name) {
+			return
+		}
+	}
+}
+
+// inputKinds says what each kind of stage reads: every kind named must be among its needs (any
+// says that one of them is enough), directly or through others.
+var inputKinds = map[string]struct {
+	kinds []string
+	any   bool
+	why   string
+}{
+	"train":      {kinds: []string{"build"}, why: "the examples to train on"},
+	"collect":    {kinds: []string{"train"}, why: "the adapters to collect"},
+	"similarity": {kinds: []string{"collect"}, why: "the factors to compare"},
+	"projection": {kinds: []string{"collect"}, why: "the factors to project"},
+	"report":     {kinds: []string{"similarity", "projection"}, any: true, why: "the results to show"},
+}
+
+// single are the kinds of which an experiment has at most one stage, since each fills a fixed
+// place of the workspace.
+var single = []string{"collect", "similarity", "projection", "report"}
+
+// validateNeeds checks that each stage needs what its kind reads and that every cell finds a cell
+// in each stage it needs.
+func (d *decoder) validateNeeds(e *Experiment) {
+	first := map[string]string{}
+	for i, s := range e.Stages {
+		p := fmt.Sprintf("stages[%d]", i)
+		if other, ok := first[s.Uses]; ok && slices.Contains(single, s.Uses) {
+			d.failAt(p+".uses", "stage %s is a %s stage already: an experiment has one", other, s.Uses)
+		}
+		first[s.Uses] = s.Name
+		if len(s.Cells()) == 0 {
+			d.failAt(p+".matrix", "every cell is excluded: stage %s has no job", s.Name)
+		}
+		if in, ok := inputKinds[s.Uses]; ok {
+			var missing []string
+			for _, kind := range in.kinds {
+				if !slices.ContainsFunc(s.Needs, func(n string) bool { return e.Stage(n).Uses == kind }) {
+					missing = append(missing, kind)
+				}
+			}
+			if len(missing) > 0 && (!in.any || len(missing) == len(in.kinds)) {
+				d.failAt(p+".needs", "a %s stage needs a %s stage: %s", s.Uses, strings.Join(missing, " or "), in.why)
+			}
+		}
+		for _, need := range s.Needs {
+			cells := e.Stage(need).Cells()
+			for _, c := range s.Cells() {
+				if slices.ContainsFunc(cells, func(o map[string]string) bool { return Agree(c, o) }) {
+					continue
+				}
+				if e.Stage(need).Uses == "pretrain" && e.Model(c["model"]).Architecture == nil {
+					continue
+				}
+				d.failAt(p+".matrix", "stage %s has no job for %s, which %s needs", need, describe(c), s.Name)
+			}
+		}
+	}
+}
+
+// describe names a cell for messages.
+func describe(c map[string]string) string {
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(c)) {
+		parts = append(parts, k+" "+c[k])
+	}
+	return strings.Join(parts, ", ")
+}
+
+// validateKinds checks what is particular to a kind of stage.
+func (d *decoder) validateKinds(e *Experiment) {
+	trained := map[string]bool{}
+	for i := range e.Stages {
+		if s := &e.Stages[i]; s.Uses == "train" {
+			d.validateTrain(e, s, fmt.Sprintf("stages[%d]", i))
+			for _, c := range s.Cells() {
+				trained[c["task"]] = true
+			}
+		}
+	}
+	for i := range e.Stages {
+		s, p := &e.Stages[i], fmt.Sprintf("stages[%d]", i)
+		switch w := s.With.(type) {
+		case *PretrainWith:
+			d.axes(s, p, "model")
+			for _, c := range s.Cells() {
+				if m := e.Model(c["model"]); m != nil && m.Architecture == nil {
+					d.failAt(p+".matrix.model", "model %s has no architecture to pretrain", m.Name)
+				} else if m != nil && w.MaxLength > m.Architecture.MaxPositions {
+					d.failAt(p+".with.max_length", "max_length %d is above the %d positions of model %s", w.MaxLength, m.Architecture.MaxPositions, m.Name)
+				}
+			}
+		case *ProjectionWith:
+			for j, pair := range w.Pairs {
+				pp := fmt.Sprintf("%s.with.pairs[%d]", p, j)
+				if len(pair) != 2 || pair[0] == pair[1] {
+					d.failAt(pp, "a pair is two different tasks: [source, target]")
+					continue
+				}
+				for k, task := range pair {
+					if !trained[task] {
+						d.failAt(fmt.Sprintf("%s[%d]", pp, k), "%s", unknown("trained task", task, slices.Sorted(maps.Keys(trained))))
+					}
+				}
+			}
+		}
+		if s.Uses != "train" && s.Runner != "" {
+			d.failAt(p+".runner", "only train stages have a runner")
+		}
+		if s.Uses != "train" && s.Uses != "pretrain" && s.Uses != "build" && len(s.Matrix.Axes) > 0 {
+			d.failAt(p+".matrix", "a %s stage is one job: it has no matrix", s.Uses)
+		}
+		if s.Uses == "build" && len(s.Matrix.Axes) > 0 {
+			d.failAt(p+".matrix", "a build stage has a job for each of its tasks: it has no matrix")
+		}
+	}
+}
+
+// axes checks that the stage's matrix has exactly these axes.
+func (d *decoder) axes(s *Stage, p string, want ...string) {
+	var have []string
+	for _, a := range s.Matrix.Axes {
+		have = append(have, a.Name)
+	}
+	slices.Sort(have)
+	if !slices.Equal(have, want) {
+		d.failAt(p+".matrix", "a %s stage needs a matrix of %s", s.Uses, strings.Join(want, " and "))
+	}
+}
+
+func (d *decoder) validateTrain(e *Experiment, s *Stage, p string) {
+	d.axes(s, p, "model", "task")
+	if s.Runner == "" {
+		d.failAt(p, "stage %s needs a runner: embedded", s.Name)
+	}
+	for _, c := range s.Cells() {
+		m, task := e.Model(c["model"]), tasks.Lookup(c["task"])
+		if m == nil || task == nil {
+			continue
+		}
+		classifier := m.Family == "roberta"
+		if classifier != (task.Kind == tasks.Classification) {
+			d.failAt(p+".matrix", "task %s is %s and model %s is of family %s: exclude {model: %s, task: %s}",
+				task.Name, task.Kind, m.Name, m.Family, m.Name, task.Name)
+		}
+		if m.Architecture == nil {
+			d.failAt("models."+m.Name, "the embedded runner trains models pretrained here: give model %s an architecture", m.Name)
+		} else if !slices.ContainsFunc(s.Needs, func(n string) bool { return e.Stage(n).Uses == "pretrain" }) {
+			d.failAt(p+".needs", "model %s is pretrained here: stage %s needs a pretrain stage", m.Name, s.Name)
+		}
+	}
+}
