@@ -1,0 +1,158 @@
+package adapter
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// The element types of a tensor, as safetensors names them.
+const (
+	F64  = "F64"
+	F32  = "F32"
+	F16  = "F16"
+	BF16 = "BF16"
+)
+
+// A Tensor is one named array as it is stored: row-major, little-endian.
+type Tensor struct {
+	Name  string
+	DType string // F64, F32, F16 or BF16
+	Shape []int  // empty = one scalar
+	Data  []byte // product of Shape × the size of DType, bytes
+}
+
+// Float32Tensor returns v, whose length is the product of shape, as a tensor of type F32.
+func Float32Tensor(name string, shape []int, v []float32) Tensor {
+	data := make([]byte, 4*len(v))
+	for i, x := range v {
+		binary.LittleEndian.PutUint32(data[4*i:], math.Float32bits(x))
+	}
+	return Tensor{Name: name, DType: F32, Shape: shape, Data: data}
+}
+
+// Float64s returns the elements as float64, exactly, in row-major order. The error is that DType,
+// Shape and Data do not agree.
+func (t Tensor) Float64s() ([]float64, error) {
+	n, err := t.elements()
+	if err != nil {
+		return nil, err
+	}
+	v := make([]float64, n)
+	switch t.DType {
+	case F64:
+		for i := range v {
+			v[i] = math.Float64frombits(binary.LittleEndian.Uint64(t.Data[8*i:]))
+		}
+	case F32:
+		for i := range v {
+			v[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:])))
+		}
+	case BF16:
+		for i := range v {
+			v[i] = float64(bfloat(binary.LittleEndian.Uint16(t.Data[2*i:])))
+		}
+	case F16:
+		for i := range v {
+			v[i] = float64(half(binary.LittleEndian.Uint16(t.Data[2*i:])))
+		}
+	}
+	return v, nil
+}
+
+// Float32s returns the elements as float32 in row-major order: exactly, except that F64 is rounded
+// to nearest. The error is that DType, Shape and Data do not agree.
+func (t Tensor) Float32s() ([]float32, error) {
+	n, err := t.elements()
+	if err != nil {
+		return nil, err
+	}
+	v := make([]float32, n)
+	switch t.DType {
+	case F64:
+		for i := range v {
+			v[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(t.Data[8*i:])))
+		}
+	case F32:
+		for i := range v {
+			v[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:]))
+		}
+	case BF16:
+		for i := range v {
+			v[i] = bfloat(binary.LittleEndian.Uint16(t.Data[2*i:]))
+		}
+	case F16:
+		for i := range v {
+			v[i] = half(binary.LittleEndian.Uint16(t.Data[2*i:]))
+		}
+	}
+	return v, nil
+}
+
+// elements returns how many elements the tensor has, and an error unless type, shape and data agree.
+func (t Tensor) elements() (int, error) {
+	size := elementSize(t.DType)
+	if size == 0 {
+		return 0, fmt.Errorf("tensor %q: type %q is not one of F64, F32, F16, BF16", t.Name, t.DType)
+	}
+	n, ok := product(t.Shape)
+	if !ok || n > math.MaxInt/size || n*size != len(t.Data) {
+		return 0, fmt.Errorf("tensor %q: %d bytes of data for shape %v of %s", t.Name, len(t.Data), t.Shape, t.DType)
+	}
+	return n, nil
+}
+
+// elementSize returns the bytes an element of dtype takes, 0 for an unsupported type.
+func elementSize(dtype string) int {
+	switch dtype {
+	case F64:
+		return 8
+	case F32:
+		return 4
+	case F16, BF16:
+		return 2
+	}
+	return 0
+}
+
+// product returns the number of elements of a shape; ok is false when a dimension is negative or
+// the product overflows.
+func product(shape []int) (n int, ok bool) {
+	n = 1
+	for _, d := range shape {
+		if d < 0 {
+			return 0, false
+		}
+		if d == 0 {
+			n = 0
+		}
+	}
+	if n == 0 {
+		return 0, true
+	}
+	for _, d := range shape {
+		if n > math.MaxInt/d {
+			return 0, false
+		}
+		n *= d
+	}
+	return n, true
+}
+
+// bfloat widens a bfloat16 to float32, exactly.
+func bfloat(bits uint16) float32 { return math.Float32frombits(uint32(bits) << 16) }
+
+// half widens an IEEE 754 binary16 to float32, exactly.
+func half(bits uint16) float32 {
+	sign := uint32(bits>>15) << 31
+	exponent := uint32(bits>>10) & 0x1f
+	fraction := uint32(bits) & 0x3ff
+	switch exponent {
+	case 0: // zero and subnormals: fraction · 2⁻²⁴
+		v := float32(fraction) * (1.0 / (1 << 24))
+		return math.Float32frombits(math.Float32bits(v) | sign)
+	case 0x1f: // infinities and NaNs
+		return math.Float32frombits(sign | 0x7f800000 | fraction<<13)
+	}
+	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
+}
