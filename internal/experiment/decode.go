@@ -172,7 +172,7 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 	for _, m := range d.mappings(n, what) {
 		i, ok := fields[m.key.Value]
 		if !ok {
-			d.fail(m.key, "%s", unknown("key", m.key.Value, names))
+			d.fail(m.key, "%s", Unknown("key", m.key.Value, names))
 			continue
 		}
 		p := join(path, m.key.Value)
@@ -223,7 +223,7 @@ func (d *decoder) with(stage, n *yaml.Node, s *Stage, path string) {
 	k, ok := kinds[s.Uses]
 	if !ok {
 		if s.Uses != "" {
-			d.failAt(path+".uses", "%s", unknown("kind of stage", s.Uses, KindNames()))
+			d.failAt(path+".uses", "%s", Unknown("kind of stage", s.Uses, KindNames()))
 		}
 		return
 	}
@@ -273,7 +273,7 @@ func (d *decoder) matrix(n *yaml.Node, out *Matrix, path string) {
 			continue
 		}
 		if !slices.Contains(axisNames, m.key.Value) {
-			d.fail(m.key, "%s", unknown("axis", m.key.Value, append(slices.Clone(axisNames), "exclude")))
+			d.fail(m.key, "%s", Unknown("axis", m.key.Value, append(slices.Clone(axisNames), "exclude")))
 			continue
 		}
 		axis := Axis{Name: m.key.Value}
@@ -319,7 +319,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, tag reflect
 		v.SetString(d.expand(n, key, tag.Get("env") == "true"))
 		if enum := tag.Get("enum"); enum != "" {
 			if allowed := strings.Split(enum, ","); !slices.Contains(allowed, v.String()) {
-				d.fail(n, "%s", unknown(key, v.String(), allowed))
+				d.fail(n, "%s", Unknown(key, v.String(), allowed))
 			}
 		}
 		return
@@ -389,9 +389,12 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// lastKey returns the last key of a path, without indices.
+// lastKey returns the last key of a path; an element of a list goes by the singular.
 func lastKey(path string) string {
 	path = path[strings.LastIndex(path, ".")+1:]
-	key, _, _ := strings.Cut(path, "[")
+	key, _, element := strings.Cut(path, "[")
+	if element {
+		return strings.TrimSuffix(key, "s")
+	}
 	return key
 }

@@ -82,8 +82,8 @@ func didYouMean(word string, candidates []string) string {
 	return fmt.Sprintf("; did you mean %q?", best)
 }
 
-// unknown is the message for a word that is none of the candidates.
-func unknown(what, word string, candidates []string) string {
+// Unknown is the message for a word that is none of the candidates.
+func Unknown(what, word string, candidates []string) string {
 	if hint := didYouMean(word, candidates); hint != "" {
 		return fmt.Sprintf("unknown %s %q%s", what, word, hint)
 	}

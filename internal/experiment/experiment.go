@@ -75,7 +75,7 @@ type Stage struct {
 	Runner  string   `yaml:"runner" doc:"where train jobs run" enum:"embedded"`
 	Memory  Quantity `yaml:"memory" doc:"memory a job needs while it runs, such as 2Gi"`
 	With    any      `yaml:"with" doc:"settings of this kind of stage"`
-	Retry   Retry    `yaml:"retry" doc:"how often and when a failed job is tried again"`
+	Retry   Retry    `yaml:"retry" doc:"how often and when a job is tried again that failed for a passing reason (exit 75, killed, pre-empted)"`
 	Timeout Duration `yaml:"timeout" doc:"a job that runs longer fails, such as 12h"`
 }
 

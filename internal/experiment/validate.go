@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"gopkg.in/yaml.v3"
+
 	"taskvec/tasks"
 )
 
@@ -90,7 +92,7 @@ func (d *decoder) validateStages(e *Experiment) {
 			if axis.Name == "task" {
 				known, what = tasks.Names(), "task"
 			}
-			d.values(join(p, "matrix."+axis.Name), what, axis.Values, known)
+			d.values(p+".matrix."+axis.Name, what, axis.Values, known)
 		}
 		if b, ok := s.With.(*BuildWith); ok {
 			d.values(p+".with.tasks", "task", b.Tasks, tasks.Names())
@@ -106,7 +108,7 @@ func (d *decoder) validateStages(e *Experiment) {
 			case need == s.Name:
 				d.failAt(p, "stage %s needs itself", s.Name)
 			case !slices.Contains(stages, need):
-				d.failAt(p, "%s", unknown("stage", need, stages))
+				d.failAt(p, "%s", Unknown("stage", need, stages))
 			case slices.Contains(s.Needs[:j], need):
 				d.failAt(p, "%s is named twice", need)
 			}
@@ -116,14 +118,14 @@ func (d *decoder) validateStages(e *Experiment) {
 
 // values checks the values of an axis: known, not empty, none twice.
 func (d *decoder) values(path, what string, values, known []string) {
-	if len(values) == 0 {
+	if n := d.at[path]; len(values) == 0 && n != nil && n.Kind == yaml.SequenceNode {
 		d.failAt(path, "names no %s", what)
 	}
 	for i, v := range values {
 		p := fmt.Sprintf("%s[%d]", path, i)
 		switch {
 		case !slices.Contains(known, v):
-			d.failAt(p, "%s", unknown(what, v, known))
+			d.failAt(p, "%s", Unknown(what, v, known))
 		case slices.Contains(values[:i], v):
 			d.failAt(p, "%s %s is named twice", what, v)
 		}
@@ -142,9 +144,9 @@ func (d *decoder) exclusion(s *Stage, path string, x map[string]string) {
 			for _, a := range s.Matrix.Axes {
 				axes = append(axes, a.Name)
 			}
-			d.fail(d.keys[join(path, k)], "%s", unknown("axis", k, axes))
+			d.fail(d.keys[join(path, k)], "%s", Unknown("axis", k, axes))
 		} else if axis := s.Matrix.Axes[i]; !slices.Contains(axis.Values, x[k]) {
-			d.failAt(join(path, k), "excludes nothing: %s", unknown(k, x[k], axis.Values))
+			d.failAt(join(path, k), "excludes nothing: %s", Unknown(k, x[k], axis.Values))
 		}
 	}
 }
@@ -214,7 +216,7 @@ func (d *decoder) validateNeeds(e *Experiment) {
 			d.failAt(p+".uses", "stage %s is a %s stage already: an experiment has one", other, s.Uses)
 		}
 		first[s.Uses] = s.Name
-		if len(s.Cells()) == 0 {
+		if len(s.Matrix.Exclude) > 0 && len(s.Cells()) == 0 {
 			d.failAt(p+".matrix", "every cell is excluded: stage %s has no job", s.Name)
 		}
 		if in, ok := inputKinds[s.Uses]; ok {
@@ -229,16 +231,35 @@ func (d *decoder) validateNeeds(e *Experiment) {
 			}
 		}
 		for _, need := range s.Needs {
-			cells := e.Stage(need).Cells()
-			for _, c := range s.Cells() {
-				if slices.ContainsFunc(cells, func(o map[string]string) bool { return Agree(c, o) }) {
-					continue
-				}
-				if e.Stage(need).Uses == "pretrain" && e.Model(c["model"]).Architecture == nil {
-					continue
-				}
-				d.failAt(p+".matrix", "stage %s has no job for %s, which %s needs", need, describe(c), s.Name)
+			d.validateCells(e, &s, p, e.Stage(need))
+		}
+	}
+}
+
+// validateCells checks that every cell of s finds a cell of the stage it needs. A value that the
+// needed stage does not have at all is reported once, where it stands.
+func (d *decoder) validateCells(e *Experiment, s *Stage, p string, need *Stage) {
+	cells := need.Cells()
+	found := func(c map[string]string) bool {
+		if need.Uses == "pretrain" {
+			if m := e.Model(c["model"]); m != nil && m.Architecture == nil {
+				return true // a ready-made model needs no pretraining
 			}
+		}
+		return slices.ContainsFunc(cells, func(o map[string]string) bool { return Agree(c, o) })
+	}
+	missing := map[string]bool{}
+	for _, axis := range s.Matrix.Axes {
+		for i, v := range axis.Values {
+			if !found(map[string]string{axis.Name: v}) {
+				missing[axis.Name+" "+v] = true
+				d.failAt(fmt.Sprintf("%s.matrix.%s[%d]", p, axis.Name, i), "stage %s needs %s %s from stage %s, which does not have it", s.Name, axis.Name, v, need.Name)
+			}
+		}
+	}
+	for _, c := range s.Cells() {
+		if !found(c) && !missing["model "+c["model"]] && !missing["task "+c["task"]] {
+			d.failAt(p+".matrix", "stage %s has no job for %s, which stage %s needs: exclude it here too", need.Name, describe(c), s.Name)
 		}
 	}
 }
@@ -284,7 +305,7 @@ func (d *decoder) validateKinds(e *Experiment) {
 				}
 				for k, task := range pair {
 					if !trained[task] {
-						d.failAt(fmt.Sprintf("%s[%d]", pp, k), "%s", unknown("trained task", task, slices.Sorted(maps.Keys(trained))))
+						d.failAt(fmt.Sprintf("%s[%d]", pp, k), "%s", Unknown("trained task", task, slices.Sorted(maps.Keys(trained))))
 					}
 				}
 			}
@@ -313,6 +334,16 @@ func (d *decoder) axes(s *Stage, p string, want ...string) {
 	}
 }
 
+// valuePath is the path of a value of an axis of the stage at p.
+func (d *decoder) valuePath(s *Stage, p, axis, value string) string {
+	for _, a := range s.Matrix.Axes {
+		if a.Name == axis {
+			return fmt.Sprintf("%s.matrix.%s[%d]", p, axis, slices.Index(a.Values, value))
+		}
+	}
+	return p + ".matrix"
+}
+
 func (d *decoder) validateTrain(e *Experiment, s *Stage, p string) {
 	d.axes(s, p, "model", "task")
 	if s.Runner == "" {
@@ -325,7 +356,7 @@ func (d *decoder) validateTrain(e *Experiment, s *Stage, p string) {
 		}
 		classifier := m.Family == "roberta"
 		if classifier != (task.Kind == tasks.Classification) {
-			d.failAt(p+".matrix", "task %s is %s and model %s is of family %s: exclude {model: %s, task: %s}",
+			d.failAt(d.valuePath(s, p, "task", task.Name), "task %s is %s and model %s is of family %s: exclude {model: %s, task: %s}",
 				task.Name, task.Kind, m.Name, m.Family, m.Name, task.Name)
 		}
 		if m.Architecture == nil {

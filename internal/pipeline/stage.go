@@ -29,6 +29,9 @@ type Kind struct {
 	// into the job's key and are all that Run is given. For files from outside, settings hold
 	// the digest of their bytes and paths where they lie; paths are not hashed.
 	Resolve func(e *experiment.Experiment, s *experiment.Stage, c Cell) (settings any, paths map[string]string, err error)
+	// Publish is the folder of the experiment, results or report, that shows the job's outputs;
+	// "" for none.
+	Publish string
 	// Run does the job: reads w.Inputs, writes into w.Dir.
 	Run func(ctx context.Context, w *Work) error
 }
@@ -85,7 +88,9 @@ func (w *Work) InputsOf(uses string) []Input {
 
 // CheckpointDir is the folder in which a job may keep what lets its next attempt go on; it
 // survives a killed attempt and is removed when the job is done.
-func (w *Work) CheckpointDir() string { return filepath.Join(w.Dir, "checkpoint") }
+func (w *Work) CheckpointDir() string { return filepath.Join(w.Dir, checkpoint) }
+
+const checkpoint = "checkpoint"
 
 // NewWork returns the work of one job outside a runner, as tests and trainers' own tools need it.
 func NewWork(job string, cell Cell, dir string, settings any, paths map[string]string, inputs []Input, log io.Writer) (*Work, error) {

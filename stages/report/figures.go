@@ -1,0 +1,281 @@
+package report
+
+import (
+	"fmt"
+	"image/color"
+	"path/filepath"
+	"slices"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/palette"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"taskvec/tasks"
+)
+
+// A Figure is one figure of the report, drawn with gonum/plot as SVG and PNG and shown in the page
+// as an interactive chart.
+type Figure struct {
+	Name   string // file name without its ending
+	Title  string
+	Note   string
+	Width  vg.Length
+	Height vg.Length
+	plot   *plot.Plot
+	chart  any // options of Apache ECharts
+}
+
+// write draws the figure as NAME.svg and NAME.png into dir.
+func (f *Figure) write(dir string) error {
+	for _, ending := range []string{"svg", "png"} {
+		if err := f.plot.Save(f.Width, f.Height, filepath.Join(dir, f.Name+"."+ending)); err != nil {
+			return fmt.Errorf("draw %s.%s: %w", f.Name, ending, err)
+		}
+	}
+	return nil
+}
+
+// familyOrder and familyColors give each task family its color in every figure.
+var (
+	familyOrder  = []string{"linguistic", "counting", "summary", "classification", "other"}
+	familyColors = map[string]color.NRGBA{
+		"linguistic":     {R: 0x1f, G: 0x6f, B: 0xb4, A: 0xff},
+		"counting":       {R: 0xd9, G: 0x7a, B: 0x16, A: 0xff},
+		"summary":        {R: 0x2b, G: 0x8a, B: 0x4b, A: 0xff},
+		"classification": {R: 0x8a, G: 0x4f, B: 0xa8, A: 0xff},
+		"other":          {R: 0x55, G: 0x5f, B: 0x6b, A: 0xff},
+	}
+)
+
+// family returns the family of a task, "other" for one that is not in the catalogue.
+func family(task string) string {
+	if t := tasks.Lookup(task); t != nil {
+		return string(t.Family)
+	}
+	return "other"
+}
+
+func hex(c color.NRGBA) string { return fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.B) }
+
+// figures are all the figures of the report in their order.
+func (in *Input) figures() ([]*Figure, error) {
+	var out []*Figure
+	for _, model := range in.results.Models {
+		for _, d := range distances {
+			m, ok := in.results.Distance(model, d.measure)
+			if !ok || len(m) < 2 {
+				continue
+			}
+			f, err := heatMap(fileName("heatmap", model, d.measure), titleOf("mean "+d.title, model), in.results.Tasks[model], m)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, f)
+			if d.measure != "grassmann" {
+				continue
+			}
+			if len(m) < 3 {
+				continue // two tasks are a line, not a map
+			}
+			f, err = pcaMap(fileName("pca", model, d.measure), titleOf("PCA of the "+d.title, model), in.results.Tasks[model], m)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, f)
+		}
+	}
+	losses, err := in.lossFigures()
+	if err != nil {
+		return nil, err
+	}
+	return append(out, losses...), nil
+}
+
+// A grid is a square matrix as plotter.HeatMap wants it, the first row on top.
+type grid [][]float64
+
+func (g grid) Dims() (c, r int)   { return len(g), len(g) }
+func (g grid) Z(c, r int) float64 { return g[len(g)-1-r][c] }
+func (g grid) X(c int) float64    { return float64(c) }
+func (g grid) Y(r int) float64    { return float64(r) }
+
+// names puts task names at the whole numbers of an axis.
+func names(tasks []string) plot.Ticker {
+	ticks := make(plot.ConstantTicks, len(tasks))
+	for i, t := range tasks {
+		ticks[i] = plot.Tick{Value: float64(i), Label: t}
+	}
+	return ticks
+}
+
+// offDiagonal returns the least and the largest entry beside the diagonal.
+func offDiagonal(m [][]float64) (lo, hi float64) {
+	lo, hi = m[0][1], m[0][1]
+	for i := range m {
+		for j := range m {
+			if i != j {
+				lo, hi = min(lo, m[i][j]), max(hi, m[i][j])
+			}
+		}
+	}
+	return lo, hi
+}
+
+// blues goes from dark (near) to light (far), so that near tasks stand out.
+func blues() palette.Palette {
+	const n = 64
+	near, far := [3]float64{0x14, 0x4b, 0x8a}, [3]float64{0xf3, 0xf7, 0xfb}
+	colors := make(fixedPalette, n)
+	for i := range colors {
+		t := float64(i) / (n - 1)
+		mix := func(k int) uint8 { return uint8(near[k] + t*(far[k]-near[k]) + 0.5) }
+		colors[i] = color.NRGBA{R: mix(0), G: mix(1), B: mix(2), A: 0xff}
+	}
+	return colors
+}
+
+type fixedPalette []color.Color
+
+func (p fixedPalette) Colors() []color.Color { return p }
+
+// heatMap draws T̄; the scale spans the entries beside the diagonal, which is 0 by definition.
+func heatMap(name, title string, tasks []string, m [][]float64) (*Figure, error) {
+	p := plot.New()
+	p.Title.Text = title
+	p.Title.Padding = vg.Points(8)
+	lo, hi := offDiagonal(m)
+	if hi == lo {
+		hi = lo + 1
+	}
+	h := plotter.NewHeatMap(grid(m), blues())
+	h.Min, h.Max = lo, hi
+	h.Underflow = color.NRGBA{R: 0xdd, G: 0xdd, B: 0xdd, A: 0xff} // the diagonal
+	p.Add(h)
+	var labels plotter.XYLabels
+	var data [][]any
+	for i := range m {
+		for j := range m {
+			data = append(data, []any{j, i, m[i][j]})
+			labels.XYs = append(labels.XYs, plotter.XY{X: float64(j), Y: float64(len(m) - 1 - i)})
+			labels.Labels = append(labels.Labels, Cell{Number: m[i][j], IsNumber: true, Decimals: 3}.String())
+		}
+	}
+	l, err := plotter.NewLabels(labels)
+	if err != nil {
+		return nil, fmt.Errorf("draw %s: %w", name, err)
+	}
+	for i := range l.TextStyle {
+		l.TextStyle[i].XAlign, l.TextStyle[i].YAlign = draw.XCenter, draw.YCenter
+		l.TextStyle[i].Font.Size = vg.Points(9)
+		if v := data[i][2].(float64); v >= lo && v < lo+0.55*(hi-lo) {
+			l.TextStyle[i].Color = color.White
+		}
+	}
+	p.Add(l)
+	reversed := slices.Clone(tasks)
+	slices.Reverse(reversed)
+	p.X.Tick.Marker, p.Y.Tick.Marker = names(tasks), names(reversed)
+	p.X.Tick.Label.Rotation = 0.6
+	p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = draw.XRight, draw.YTop
+	p.X.Padding, p.Y.Padding = vg.Points(2), vg.Points(2)
+	side := vg.Length(len(tasks))*1.7*vg.Centimeter + 5*vg.Centimeter
+	return &Figure{
+		Name: name, Title: title, Width: side, Height: side - 0.8*vg.Centimeter, plot: p,
+		Note:  "Dark is near. The scale spans the pairs; the diagonal is 0.",
+		chart: heatMapChart(tasks, data, lo, hi),
+	}, nil
+}
+
+// heatMapChart is the interactive heat map.
+func heatMapChart(tasks []string, data [][]any, lo, hi float64) any {
+	type o = map[string]any
+	var cells []o
+	for _, d := range data {
+		c := o{"value": d}
+		if d[0] == d[1] {
+			c["itemStyle"] = o{"color": "#dddddd"}
+		}
+		cells = append(cells, c)
+	}
+	return o{
+		"kind":    "heatmap",
+		"tasks":   tasks,
+		"tooltip": o{},
+		"grid":    o{"left": 150, "right": 90, "top": 20, "bottom": 110},
+		"xAxis":   o{"type": "category", "data": tasks, "axisLabel": o{"rotate": 35, "interval": 0}},
+		"yAxis":   o{"type": "category", "data": tasks, "inverse": true, "axisLabel": o{"interval": 0}},
+		"visualMap": o{"min": lo, "max": hi, "precision": 3, "calculable": true, "right": 0, "top": "center",
+			"inRange": o{"color": []string{"#144b8a", "#f3f7fb"}}},
+		"series": []o{{"type": "heatmap", "data": cells, "label": o{"show": true}}},
+	}
+}
+
+// pcaMap draws the first two principal components of the rows of T̄.
+func pcaMap(name, title string, tasks []string, m [][]float64) (*Figure, error) {
+	c, err := pcaRows(m)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", title, err)
+	}
+	p := plot.New()
+	p.Title.Text = title
+	p.Title.Padding = vg.Points(8)
+	axis := func(i int) string {
+		return fmt.Sprintf("component %d (%.0f %% of the variance)", i+1, 100*c.explained[i])
+	}
+	p.X.Label.Text, p.Y.Label.Text = axis(0), axis(1)
+	p.Add(plotter.NewGrid())
+	p.Legend.Top = true
+	groups := map[string][]int{}
+	for i, t := range tasks {
+		groups[family(t)] = append(groups[family(t)], i)
+	}
+	type o = map[string]any
+	var series []o
+	for _, fam := range familyOrder {
+		if len(groups[fam]) == 0 {
+			continue
+		}
+		var xy plotter.XYLabels
+		var data []o
+		for _, i := range groups[fam] {
+			xy.XYs = append(xy.XYs, plotter.XY{X: c.scores[i][0], Y: c.scores[i][1]})
+			xy.Labels = append(xy.Labels, tasks[i])
+			data = append(data, o{"name": tasks[i], "value": c.scores[i]})
+		}
+		s, err := plotter.NewScatter(xy.XYs)
+		if err != nil {
+			return nil, fmt.Errorf("draw %s: %w", name, err)
+		}
+		s.GlyphStyle = draw.GlyphStyle{Color: familyColors[fam], Radius: vg.Points(5), Shape: draw.CircleGlyph{}}
+		l, err := plotter.NewLabels(xy)
+		if err != nil {
+			return nil, fmt.Errorf("draw %s: %w", name, err)
+		}
+		l.Offset = vg.Point{X: vg.Points(8), Y: vg.Points(-3)}
+		p.Add(s, l)
+		p.Legend.Add(fam, s)
+		series = append(series, o{"type": "scatter", "name": fam, "symbolSize": 14, "color": hex(familyColors[fam]), "data": data,
+			"label": o{"show": true, "position": "right", "formatter": "{b}"}})
+	}
+	widen(p)
+	return &Figure{
+		Name: name, Title: title, Width: 18 * vg.Centimeter, Height: 12 * vg.Centimeter, plot: p,
+		Note: "Rows of T̄ as features, column-centred and not scaled; in each component the entry of largest absolute value is positive.",
+		chart: o{
+			"kind": "pca", "tooltip": o{}, "legend": o{"top": 0},
+			"grid":   o{"left": 70, "right": 150, "top": 40, "bottom": 60},
+			"xAxis":  o{"type": "value", "scale": true, "name": axis(0), "nameLocation": "middle", "nameGap": 32},
+			"yAxis":  o{"type": "value", "scale": true, "name": axis(1), "nameLocation": "middle", "nameGap": 48},
+			"series": series,
+		},
+	}, nil
+}
+
+// widen leaves room for the labels beside the points.
+func widen(p *plot.Plot) {
+	dx, dy := p.X.Max-p.X.Min, p.Y.Max-p.Y.Min
+	p.X.Min, p.X.Max = p.X.Min-0.05*dx, p.X.Max+0.35*dx
+	p.Y.Min, p.Y.Max = p.Y.Min-0.08*dy, p.Y.Max+0.12*dy
+}

@@ -1,0 +1,148 @@
+// Package report writes what people read: the poster's tables with the published values beside
+// ours, the mean distances, maps of the tasks, loss curves, and one page that holds them all and
+// opens offline.
+//
+// It computes no measure: it averages the rows of similarity.arrow and projection.arrow and shows
+// them.
+package report
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"taskvec/internal/experiment"
+	"taskvec/internal/pipeline"
+	"taskvec/internal/table"
+)
+
+// Kind is the report stage: similarity and projection → report.
+var Kind = pipeline.Kind{Name: "report", Version: 1, Publish: "report", Resolve: resolve, Run: run}
+
+// settings determine a report besides its inputs.
+type settings struct {
+	Title     string            `json:"title"`
+	Variants  map[string]string `json:"variants"`  // model → instruct or base
+	Published string            `json:"published"` // SHA-256 of the file of published values
+}
+
+func resolve(e *experiment.Experiment, s *experiment.Stage, _ pipeline.Cell) (any, map[string]string, error) {
+	set := settings{Title: e.Name, Variants: map[string]string{}}
+	for _, m := range e.Models {
+		set.Variants[m.Name] = m.Variant
+	}
+	published := s.With.(*experiment.ReportWith).Published
+	if published == "" {
+		return set, nil, nil
+	}
+	path := filepath.FromSlash(published)
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(e.File), path)
+	}
+	digest, err := pipeline.FileDigest(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read published values: %w", err)
+	}
+	set.Published = digest
+	return set, map[string]string{"published": path}, nil
+}
+
+// A Build is the build.json of one task.
+type Build struct {
+	Task    string         `json:"task"`
+	Family  string         `json:"family"`
+	Rows    map[string]int `json:"rows"`
+	Skipped map[string]int `json:"skipped"`
+}
+
+// Input is what a report is made of.
+type Input struct {
+	Title      string
+	Variants   map[string]string // model → instruct or base: which published columns it is compared with
+	Published  *Published
+	Similarity []table.Similarity
+	Projection []table.Projection
+	Curves     []table.Curve // empty when the adapters were trained elsewhere
+	Builds     []Build       // empty likewise
+
+	results *Results
+}
+
+func run(_ context.Context, w *pipeline.Work) error {
+	var set settings
+	if err := w.Settings(&set); err != nil {
+		return err
+	}
+	in := &Input{Title: set.Title, Variants: set.Variants, Published: &Published{}}
+	if path := w.Path("published"); path != "" {
+		p, err := ReadPublished(path)
+		if err != nil {
+			return err
+		}
+		in.Published = p
+	}
+	for _, i := range w.Inputs {
+		var err error
+		switch i.Uses {
+		case "similarity":
+			in.Similarity, _, err = table.Read[table.Similarity](filepath.Join(i.Dir, "similarity.arrow"))
+		case "projection":
+			in.Projection, _, err = table.Read[table.Projection](filepath.Join(i.Dir, "projection.arrow"))
+		case "collect":
+			in.Curves, _, err = table.Read[table.Curve](filepath.Join(i.Dir, "curves.arrow"))
+		case "build":
+			var b Build
+			b, err = readBuild(filepath.Join(i.Dir, "build.json"))
+			in.Builds = append(in.Builds, b)
+		}
+		if err != nil {
+			return fmt.Errorf("read the results of %s: %w", i.Job, err)
+		}
+	}
+	return in.Write(w.Dir)
+}
+
+// readBuild reads a build.json.
+func readBuild(path string) (Build, error) {
+	var build Build
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return build, err
+	}
+	if err := json.Unmarshal(b, &build); err != nil {
+		return build, fmt.Errorf("read %s: %w", path, err)
+	}
+	return build, nil
+}
+
+// Write writes the report into dir: index.html, tables/ and figures/.
+func (in *Input) Write(dir string) error {
+	results, err := Aggregate(in.Similarity, in.Projection)
+	if err != nil {
+		return err
+	}
+	in.results = results
+	tables := in.tables()
+	figures, err := in.figures()
+	if err != nil {
+		return err
+	}
+	for _, sub := range []string{"tables", "figures"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o777); err != nil {
+			return err
+		}
+	}
+	for _, t := range tables {
+		if err := t.write(filepath.Join(dir, "tables")); err != nil {
+			return fmt.Errorf("write table %s: %w", t.Name, err)
+		}
+	}
+	for _, f := range figures {
+		if err := f.write(filepath.Join(dir, "figures")); err != nil {
+			return err
+		}
+	}
+	return in.writePage(filepath.Join(dir, "index.html"), tables, figures)
+}

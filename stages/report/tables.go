@@ -1,0 +1,259 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// arrow names an ordered pair for people.
+func arrow(k pair) string { return k.source + " → " + k.target }
+
+// tablePairs returns the ordered pairs of a model: those published first, in the publication's
+// order, then the others.
+func (in *Input) tablePairs(model string) []pair {
+	var first, rest []pair
+	for _, p := range in.Published.Projection {
+		k := pair{model, p.Pair[0], p.Pair[1]}
+		if slices.Contains(in.results.pairs, k) {
+			first = append(first, k)
+		}
+	}
+	for _, k := range in.results.pairs {
+		if k.model == model && !slices.Contains(first, k) {
+			rest = append(rest, k)
+		}
+	}
+	return append(first, rest...)
+}
+
+// dropEmpty removes the columns from the given one on that no row fills.
+func dropEmpty(t *Table, from int) *Table {
+	for i := len(t.Columns) - 1; i >= from; i-- {
+		if slices.ContainsFunc(t.Rows, func(r []Cell) bool { return r[i] != (Cell{}) }) {
+			continue
+		}
+		t.Columns = slices.Delete(t.Columns, i, i+1)
+		for j := range t.Rows {
+			t.Rows[j] = slices.Delete(t.Rows[j], i, i+1)
+		}
+	}
+	return t
+}
+
+// comparedWith says which published columns a report's models are compared with.
+const comparedWith = "Published values are those of Mistral-7B, the instruct or the base model by the variant of ours; difference is ours minus published."
+
+// projectionTable is the poster's first table: L_1 and REC of each ordered pair.
+func (in *Input) projectionTable() *Table {
+	t := &Table{
+		Name:  "table1-projection",
+		Title: "Spectral projection of task j on the axes of task i (i → j)",
+		Notes: []string{
+			"L_1 is Σ|S₁ − S₂| on raw spectra, REC is Σ min(S₁/ΣS₁, |S₂|/Σ|S₂|); both averaged over layers and then over module types.",
+			"Raw L_1 mostly ranks the size of the source adapter: compare REC, not L_1, between sources. E_core is the share of task j's ΔW that lies in task i's column and row space. Negatives is the mean number of axes on which S₂ is below zero.",
+		},
+		Columns: []string{"model", "i → j", "L_1", "REC", "E_core", "negatives", "L_1 published", "L_1 difference", "REC published", "REC difference"},
+	}
+	compared := false
+	for _, model := range in.results.Models {
+		for _, k := range in.tablePairs(model) {
+			row := make([]Cell, len(t.Columns))
+			row[0], row[1] = text(model), text(arrow(k))
+			for i, m := range []string{"l1", "rec", "e_core", "negatives"} {
+				if v, ok := in.results.Projection(m, k); ok {
+					row[2+i] = number(v)
+				}
+			}
+			if pub, ok := in.Published.projection(k.source, k.target, in.Variants[model]); ok && row[2].IsNumber && row[3].IsNumber {
+				compared = true
+				row[6], row[7] = number(pub.L1), difference(row[2].Number-pub.L1)
+				row[8], row[9] = number(pub.REC), difference(row[3].Number-pub.REC)
+			}
+			t.Rows = append(t.Rows, row)
+		}
+	}
+	if compared {
+		t.Notes = append(t.Notes, comparedWith)
+	}
+	return in.finish(t)
+}
+
+// entropyTable is the poster's second table: the entropies of both spectra of each ordered pair.
+func (in *Input) entropyTable() *Table {
+	t := &Table{
+		Name:  "table2-entropy",
+		Title: "Entropy of the spectra: H(S₁) of the source, H(S₂) of the target on the source's axes",
+		Notes: []string{
+			"H = −Σ p ln p / ln k with p = |S|/Σ|S|: 1 when all directions weigh the same, 0 when one has all the weight. Averaged over layers and then over module types.",
+		},
+		Columns: []string{"model", "i → j", "H(S₁)", "H(S₂)", "H(S₁) published", "H(S₁) difference", "H(S₂) published", "H(S₂) difference"},
+	}
+	compared := false
+	for _, model := range in.results.Models {
+		for _, k := range in.tablePairs(model) {
+			row := make([]Cell, len(t.Columns))
+			row[0], row[1] = text(model), text(arrow(k))
+			for i, m := range []string{"entropy_source", "entropy"} {
+				if v, ok := in.results.Projection(m, k); ok {
+					row[2+i] = number(v)
+				}
+			}
+			if pub, ok := in.Published.entropy(k.source, k.target, in.Variants[model]); ok && row[2].IsNumber && row[3].IsNumber {
+				compared = true
+				row[4], row[5] = number(pub.H1), difference(row[2].Number-pub.H1)
+				row[6], row[7] = number(pub.H2), difference(row[3].Number-pub.H2)
+			}
+			t.Rows = append(t.Rows, row)
+		}
+	}
+	if compared {
+		t.Notes = append(t.Notes, comparedWith)
+	}
+	return in.finish(t)
+}
+
+// finish drops the columns nobody fills, the model's among them when there is but one unnamed.
+func (in *Input) finish(t *Table) *Table {
+	t = dropEmpty(t, 2)
+	if slices.Equal(in.results.Models, []string{""}) {
+		t.Columns = t.Columns[1:]
+		for i := range t.Rows {
+			t.Rows[i] = t.Rows[i][1:]
+		}
+	}
+	return t
+}
+
+// A distance is a measure of which the report shows T̄.
+type distance struct {
+	measure string
+	title   string
+}
+
+// distances are the measures shown as tables and heat maps.
+var distances = []distance{
+	{"grassmann", "Grassmann distance of the column spaces"},
+	{"grassmann/row", "Grassmann distance of the row spaces"},
+	{"cosine", "cosine distance"},
+	{"l2", "L2 (Frobenius) distance"},
+}
+
+// fileName joins parts to a file name, leaving empty ones out.
+func fileName(parts ...string) string {
+	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+	return strings.ReplaceAll(strings.Join(parts, "-"), "/", "-")
+}
+
+// distanceTables are T̄ of each model and measure as tasks × tasks.
+func (in *Input) distanceTables() []*Table {
+	var out []*Table
+	for _, model := range in.results.Models {
+		for _, d := range distances {
+			m, ok := in.results.Distance(model, d.measure)
+			if !ok {
+				continue
+			}
+			tasks := in.results.Tasks[model]
+			t := &Table{
+				Name:    fileName("distance", model, d.measure),
+				Title:   titleOf(d.title, model),
+				Columns: append([]string{"task"}, tasks...),
+				Notes:   []string{"T̄(i, j): the mean over layers within each module type, then over module types."},
+			}
+			for i, task := range tasks {
+				row := []Cell{text(task)}
+				for _, v := range m[i] {
+					row = append(row, number(v))
+				}
+				t.Rows = append(t.Rows, row)
+			}
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// titleOf names what a table or figure shows, and of which model.
+func titleOf(what, model string) string {
+	what = strings.ToUpper(what[:1]) + what[1:]
+	if model == "" {
+		return what
+	}
+	return fmt.Sprintf("%s, %s", what, model)
+}
+
+// trainingTable says of each adapter how its training went.
+func (in *Input) trainingTable() *Table {
+	if len(in.Curves) == 0 {
+		return nil
+	}
+	t := &Table{
+		Name:    "training",
+		Title:   "Training of the adapters",
+		Notes:   []string{"Mean loss of the supervised tokens (or labels) of the validation split: of the base model W₀ without an adapter, and of the kept checkpoint, the best one."},
+		Columns: []string{"model", "task", "validation loss of W₀", "best validation loss", "at epoch", "steps"},
+	}
+	type key struct{ model, task string }
+	rows := map[key][]Cell{}
+	var order []key
+	for _, c := range in.Curves {
+		k := key{c.Model, c.Task}
+		row, ok := rows[k]
+		if !ok {
+			row = []Cell{text(c.Model), text(c.Task), {}, {}, {}, integer(0)}
+			order = append(order, k)
+		}
+		if c.Kind == "validation" {
+			if c.Step == 0 {
+				row[2] = number(c.Loss)
+			} else if !row[3].IsNumber || c.Loss < row[3].Number {
+				row[3], row[4] = number(c.Loss), Cell{Number: c.Epoch, IsNumber: true, Decimals: 0}
+			}
+		}
+		row[5] = integer(max(c.Step, int64(row[5].Number)))
+		rows[k] = row
+	}
+	for _, k := range order {
+		t.Rows = append(t.Rows, rows[k])
+	}
+	return t
+}
+
+// tables are all the tables of the report in their order.
+func (in *Input) tables() []*Table {
+	out := []*Table{in.projectionTable(), in.entropyTable()}
+	out = append(out, in.distanceTables()...)
+	if t := in.trainingTable(); t != nil {
+		out = append(out, t)
+	}
+	if t := in.examplesTable(); t != nil {
+		out = append(out, t)
+	}
+	return slices.DeleteFunc(out, func(t *Table) bool { return len(t.Rows) == 0 })
+}
+
+// examplesTable says of each task what was built.
+func (in *Input) examplesTable() *Table {
+	if len(in.Builds) == 0 {
+		return nil
+	}
+	t := &Table{
+		Name:    "examples",
+		Title:   "Examples built for each task",
+		Notes:   []string{"Skipped counts the documents that cannot carry the task."},
+		Columns: []string{"task", "family", "train", "validation", "test", "skipped"},
+	}
+	for _, b := range in.Builds {
+		skipped := 0
+		for _, n := range b.Skipped {
+			skipped += n
+		}
+		t.Rows = append(t.Rows, []Cell{
+			text(b.Task), text(b.Family),
+			integer(int64(b.Rows["train"])), integer(int64(b.Rows["validation"])), integer(int64(b.Rows["test"])),
+			integer(int64(skipped)),
+		})
+	}
+	return t
+}
