@@ -20,6 +20,7 @@ const (
 	lockRefresh = 15 * time.Second // the holder touches its lock this often
 	lockExpiry  = 2 * time.Minute  // a lock of another host not touched for this long is stale
 	lockPoll    = 500 * time.Millisecond
+	lockTemp    = "tmp-lock-" // files on their way to become locks
 )
 
 // An owner is the content of a lock file: who holds it.
@@ -81,7 +82,7 @@ func (w Workspace) acquire(key string) (*held, *owner, error) {
 // createExclusive makes the lock file with its content in one step: a link to a finished file
 // fails when the name is taken, and nobody sees an empty lock.
 func createExclusive(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".lock-*")
+	f, err := os.CreateTemp(filepath.Dir(path), lockTemp+"*")
 	if err != nil {
 		return err
 	}
@@ -118,6 +119,36 @@ func inspect(path string) (*owner, bool, error) {
 		return &o, processStart(o.PID) != o.Start, nil
 	}
 	return &o, time.Since(info.ModTime()) > lockExpiry, nil
+}
+
+// sweep removes what runners killed while they made a lock left behind.
+func (w Workspace) sweep() error {
+	left, err := filepath.Glob(filepath.Join(w.store(), lockTemp+"*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range left {
+		info, err := os.Stat(path)
+		if err != nil || time.Since(info.ModTime()) < lockExpiry {
+			continue // gone, or on its way
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// clearLock removes the lock of a finished job whose holder was killed before it could.
+func (w Workspace) clearLock(key string) error {
+	o, stale, err := inspect(w.lock(key))
+	if err != nil || !stale {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	return heal(w.lock(key), o, o.Nonce)
 }
 
 // heal moves a stale lock away. Should the lock have changed hands between the look and the move,

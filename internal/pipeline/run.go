@@ -43,9 +43,15 @@ type finished struct {
 // is kept, and running the same plan again goes on from there.
 func (r *Runner) Run(ctx context.Context, p *Plan) error {
 	r.states, r.result = map[*Job]State{}, map[*Job]JobError{}
+	if err := r.Workspace.sweep(); err != nil {
+		return fmt.Errorf("clean the store: %w", err)
+	}
 	for _, j := range p.Jobs {
 		r.states[j] = ToRun
 		if r.Workspace.Has(j.Key) {
+			if err := r.Workspace.clearLock(j.Key); err != nil {
+				return err
+			}
 			r.change(j, Cached, Event{})
 		}
 		if m := int64(j.Stage.Memory); r.Memory > 0 && m > r.Memory {
