@@ -1,0 +1,94 @@
+package subspace
+
+import "math"
+
+// A Sign is what the negative entries of a projected spectrum count as.
+type Sign string
+
+const (
+	Abs    Sign = "abs"    // as their absolute value
+	Clip   Sign = "clip"   // as 0
+	Signed Sign = "signed" // as they are, in L_p distances; elsewhere as their absolute value
+)
+
+// Apply returns s with its negative entries counted as the sign says; Signed leaves them.
+func (sign Sign) Apply(s []float64) []float64 {
+	out := make([]float64, len(s))
+	for i, v := range s {
+		switch {
+		case sign == Signed || v >= 0:
+			out[i] = v
+		case sign == Abs:
+			out[i] = -v
+		}
+	}
+	return out
+}
+
+// Negatives returns how many entries of s are below 0.
+func Negatives(s []float64) int {
+	n := 0
+	for _, v := range s {
+		if v < 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// Lp returns (Σ|a−b|^p)^{1/p} of two spectra of one length, p ≥ 1.
+func Lp(p float64, a, b []float64) float64 {
+	largest := 0.0
+	for i, v := range a {
+		largest = max(largest, math.Abs(v-b[i]))
+	}
+	if largest == 0 {
+		return 0
+	}
+	sum := 0.0
+	for i, v := range a {
+		sum += math.Pow(math.Abs(v-b[i])/largest, p)
+	}
+	return largest * math.Pow(sum, 1/p)
+}
+
+// Unit returns s divided by Σ|s|; a spectrum of zeros as it is.
+func Unit(s []float64) []float64 {
+	total := 0.0
+	for _, v := range s {
+		total += math.Abs(v)
+	}
+	out := make([]float64, len(s))
+	if total > 0 {
+		for i, v := range s {
+			out[i] = v / total
+		}
+	}
+	return out
+}
+
+// Rec returns the overlap Σ min(p, q) in [0, 1] of two spectra, p and q being them as shares of
+// their own Σ|s|; 0 when one of them is all zeros.
+func Rec(a, b []float64) float64 {
+	p, q := Unit(a), Unit(b)
+	sum := 0.0
+	for i := range p {
+		sum += min(math.Abs(p[i]), math.Abs(q[i]))
+	}
+	return min(sum, 1)
+}
+
+// Entropy returns −Σ p·ln p / ln k in [0, 1], p = |s|/Σ|s| of a spectrum of k entries and
+// 0·ln 0 = 0: 1 for a flat spectrum. It is 0 when k = 1 or all entries are 0.
+func Entropy(s []float64) float64 {
+	if len(s) < 2 {
+		return 0
+	}
+	h := 0.0
+	for _, p := range Unit(s) {
+		if p = math.Abs(p); p > 0 {
+			h -= p * math.Log(p)
+		}
+	}
+	return min(h/math.Log(float64(len(s))), 1)
+}
