@@ -1,0 +1,28 @@
+# Go alone: test. The rest installs what it needs; see .ci/.
+GO          ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+RUFF        := ruff==0.17.6
+CACHE       ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/taskvec
+
+.PHONY: test test-real lint bench generate
+
+test: ## every test that needs Go alone
+	$(GO) test ./...
+
+test-real: ## the tests that need real parts: PEFT, NumPy and a browser, installed by the script
+	.ci/test-real
+
+lint: ## gofmt, go vet, staticcheck, the layering test, ruff
+	@test -z "$$(gofmt -l .)" || { echo "not gofmt-clean:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags real ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) run $(STATICCHECK) -tags real ./...
+	$(GO) test -run '^TestLayers$$' ./internal/cli
+	@.ci/ruff $(RUFF)
+
+bench: ## the benchmarks that the documentation quotes
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+generate: ## configs/schema.json, the sample corpus's CoNLL files and the golden files
+	$(GO) test ./internal/experiment ./datasets/sample -update
