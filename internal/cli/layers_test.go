@@ -15,6 +15,7 @@ import (
 var layers = [][]string{
 	{"taskvec/stages"},
 	{"taskvec/internal/cli"},
+	{"taskvec/stages/compare"},
 	{"taskvec/stages/build", "taskvec/stages/pretrain", "taskvec/stages/train", "taskvec/stages/train/embedded",
 		"taskvec/stages/collect", "taskvec/stages/similarity", "taskvec/stages/projection", "taskvec/stages/report"},
 	{"taskvec/internal/pipeline"},
@@ -29,6 +30,9 @@ var layers = [][]string{
 var sameLayer = map[string][]string{
 	"taskvec/stages/train":    {"taskvec/stages/train/embedded"},
 	"taskvec/stages/pretrain": {"taskvec/stages/build", "taskvec/stages/train/embedded"},
+	// The two comparing stages go by the layout of factors that the collecting one makes.
+	"taskvec/stages/similarity": {"taskvec/stages/collect"},
+	"taskvec/stages/projection": {"taskvec/stages/collect"},
 }
 
 // only are packages of others that a single one of ours imports.

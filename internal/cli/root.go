@@ -102,7 +102,7 @@ the workspace's store is done.
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%w", err) })
 	o.addFlags(root)
-	root.Flags().IntVar(&o.jobs, "jobs", runtime.NumCPU(), "jobs that run at once")
+	root.Flags().IntVar(&o.jobs, "jobs", defaultJobs(), "jobs that run at once")
 	root.Flags().StringVar(&o.stage, "stage", "", "run only the stage of this `name` and what it needs")
 	root.Flags().StringVar(&o.progress, "progress", "auto", "how to show progress: auto, plain or json")
 	root.AddCommand(
@@ -111,6 +111,9 @@ the workspace's store is done.
 	)
 	return root
 }
+
+// defaultJobs is a job for each processor.
+func defaultJobs() int { return runtime.NumCPU() }
 
 // suggestions returns a did-you-mean for an unknown subcommand.
 func suggestions(cmd *cobra.Command, arg string) string {

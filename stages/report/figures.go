@@ -49,9 +49,9 @@ var (
 	}
 )
 
-// family returns the family of a task, "other" for one that is not in the catalogue.
+// family returns the family of a task, "other" for one without a color of its own.
 func family(task string) string {
-	if t := tasks.Lookup(task); t != nil {
+	if t := tasks.Lookup(task); t != nil && slices.Contains(familyOrder, string(t.Family)) {
 		return string(t.Family)
 	}
 	return "other"

@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"taskvec/stages/compare"
+	"taskvec/stages/report"
+)
+
+// newCompareCommand returns `compare`: any PEFT folders against each other, without an experiment.
+func newCompareCommand(e *env) *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use:   "compare ADAPTER… --out DIR",
+		Short: "Compare any PEFT adapter folders",
+		Long: `Compare any PEFT adapter folders with each other, without an experiment. A task's name
+is its folder's name. Written into DIR, as CSV and Arrow:
+
+  similarity  task_i,task_j,layer,module,side,measure,value
+  projection  source,target,layer,module,measure,value
+  spectra     source,target,layer,module,index,s1,s2
+  report/     the tables, figures and page of an experiment
+` + exitHelp,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usage(cmd, "want two adapter folders or more, got %d", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if out == "" {
+				return usage(cmd, "no place for the results: give --out DIR")
+			}
+			return runCompare(cmd, e, args, out)
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "", "`folder` for the results")
+	return cmd
+}
+
+func runCompare(cmd *cobra.Command, e *env, dirs []string, out string) error {
+	results, err := compare.Adapters(cmd.Context(), dirs, nil)
+	if err != nil {
+		return err
+	}
+	for _, note := range results.Notes {
+		fmt.Fprintf(e.stderr, "note: %s\n", note)
+	}
+	if err := results.Write(out); err != nil {
+		return err
+	}
+	in := &report.Input{
+		Title:      fmt.Sprintf("comparison of %d adapters", len(dirs)),
+		Published:  &report.Published{},
+		Similarity: results.Similarity,
+		Projection: results.Projection,
+	}
+	if err := in.Write(filepath.Join(out, "report")); err != nil {
+		return err
+	}
+	fmt.Fprintf(e.stdout, "%d adapters compared: %s\nreport: %s\n", len(dirs), out, filepath.Join(out, "report", "index.html"))
+	return nil
+}
