@@ -1,0 +1,128 @@
+// Package similarity is the stage that measures how far apart two tasks of one model are: the
+// symmetric distances of package subspace, for each pair of tasks and each module.
+//
+// It averages nothing and judges nothing; the report does.
+package similarity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"taskvec/internal/experiment"
+	"taskvec/internal/pipeline"
+	"taskvec/internal/subspace"
+	"taskvec/internal/table"
+	"taskvec/stages/collect"
+)
+
+// Kind is the similarity stage: factors.arrow → similarity.arrow.
+var Kind = pipeline.Kind{Name: "similarity", Version: 1, Publish: "results", Resolve: resolve, Run: run}
+
+// File is the name of the file the stage writes.
+const File = "similarity.arrow"
+
+// The measures' names, as in similarity.arrow. All are 0 for a task and itself.
+const (
+	Grassmann    = "grassmann"     // √Σθ², the geodesic distance of the spaces (arXiv 2503.05491, eq. 10)
+	GrassmannSum = "grassmann_sum" // Σθ, in radians
+	Cosine       = "cosine"        // 1 − ⟨ΔW_i,ΔW_j⟩/(‖ΔW_i‖‖ΔW_j‖), in [0, 2]
+	L2           = "l2"            // ‖ΔW_i−ΔW_j‖_F
+)
+
+// Measures are all measures in the order of the rows. The first two are taken for the column and
+// the row space; the others are of the whole ΔW and given once, with side column.
+var Measures = []string{Grassmann, GrassmannSum, Cosine, L2}
+
+// Sides of a similarity, as in similarity.arrow.
+const (
+	Column = "column" // Im(ΔW) = span(B)
+	Row    = "row"    // span(Aᵀ)
+)
+
+type settings struct {
+	Measures []string `json:"measures"`
+}
+
+func resolve(_ *experiment.Experiment, s *experiment.Stage, _ pipeline.Cell) (any, map[string]string, error) {
+	measures, err := chosen(s.With.(*experiment.SimilarityWith).Measures)
+	return settings{measures}, nil, err
+}
+
+// chosen returns the measures asked for, all when none is, in the order of Measures.
+func chosen(asked []string) ([]string, error) {
+	for _, name := range asked {
+		if !slices.Contains(Measures, name) {
+			return nil, errors.New(experiment.Unknown("similarity measure", name, Measures))
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(Measures), func(name string) bool {
+		return len(asked) > 0 && !slices.Contains(asked, name)
+	}), nil
+}
+
+func run(ctx context.Context, w *pipeline.Work) error {
+	var set settings
+	if err := w.Settings(&set); err != nil {
+		return err
+	}
+	layout, err := collect.Read(w)
+	if err != nil {
+		return err
+	}
+	rows, err := Compute(ctx, layout, set.Measures, w.Progress)
+	if err != nil {
+		return err
+	}
+	return table.Write(filepath.Join(w.Dir, File), rows, nil)
+}
+
+// Compute returns the measures, all when none is named, of every pair of tasks of every model,
+// ordered by model, layer, module, pair, measure and side. Factors without any pair are an error.
+func Compute(ctx context.Context, l *collect.Layout, measures []string, progress func(done, total int64, note string)) ([]table.Similarity, error) {
+	measures, err := chosen(measures)
+	if err != nil {
+		return nil, err
+	}
+	modules, err := collect.Each(ctx, l, progress, func(m *collect.Module) ([]table.Similarity, error) { return Rows(m, measures) })
+	if err != nil {
+		return nil, err
+	}
+	rows := slices.Concat(modules...)
+	if len(rows) == 0 {
+		return nil, errors.New("no two tasks of one model to compare: distances take at least two adapters")
+	}
+	return rows, nil
+}
+
+// Rows returns these measures of every pair of tasks at one module.
+func Rows(m *collect.Module, measures []string) ([]table.Similarity, error) {
+	var rows []table.Similarity
+	for i := range m.Tasks {
+		for j := i + 1; j < len(m.Tasks); j++ {
+			add := func(side, measure string, value float64) {
+				if slices.Contains(measures, measure) {
+					rows = append(rows, table.Similarity{Model: m.Model, TaskI: m.Tasks[i], TaskJ: m.Tasks[j],
+						Layer: m.Layer, Module: m.Type, Side: side, Measure: measure, Value: value})
+				}
+			}
+			column, err := m.Set.Angles(subspace.Column, i, j)
+			if err != nil {
+				return nil, fmt.Errorf("compare %s and %s at %s: %w", m.Tasks[i], m.Tasks[j], m.Name, err)
+			}
+			row, err := m.Set.Angles(subspace.Row, i, j)
+			if err != nil {
+				return nil, fmt.Errorf("compare %s and %s at %s: %w", m.Tasks[i], m.Tasks[j], m.Name, err)
+			}
+			add(Column, Grassmann, subspace.Grassmann(column))
+			add(Row, Grassmann, subspace.Grassmann(row))
+			add(Column, GrassmannSum, subspace.GrassmannSum(column))
+			add(Row, GrassmannSum, subspace.GrassmannSum(row))
+			add(Column, Cosine, m.Set.Cosine(i, j))
+			add(Column, L2, m.Set.L2(i, j))
+		}
+	}
+	return rows, nil
+}
