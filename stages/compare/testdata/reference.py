@@ -1,0 +1,132 @@
+"""The definitions of every measure, in NumPy and SciPy on ΔW formed in full.
+
+usage: reference.py P SIGN ADAPTER... > rows.csv
+
+Reads PEFT folders itself and prints a line table,task_i,task_j,layer,module,what,value for every
+row that a comparison of them has. It is slow and plain on purpose: it is what the Go code is
+tested against.
+"""
+
+import json
+import os
+import re
+import struct
+import sys
+
+import numpy as np
+import scipy.linalg
+
+
+def tensors(path):
+    with open(path, "rb") as f:
+        (n,) = struct.unpack("<Q", f.read(8))
+        header = json.loads(f.read(n))
+        data = f.read()
+    out = {}
+    for name, t in header.items():
+        if name == "__metadata__":
+            continue
+        begin, end = t["data_offsets"]
+        raw = data[begin:end]
+        if t["dtype"] == "BF16":
+            v = (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
+        else:
+            v = np.frombuffer(raw, {"F64": "<f8", "F32": "<f4", "F16": "<f2"}[t["dtype"]])
+        out[name] = v.astype(np.float64).reshape(t["shape"])
+    return out
+
+
+def updates(folder):
+    """(layer, type) -> ΔW of one adapter."""
+    with open(os.path.join(folder, "adapter_config.json")) as f:
+        config = json.load(f)
+    r, alpha = config.get("r", 8), config.get("lora_alpha", 8)
+    scale = alpha / np.sqrt(r) if config.get("use_rslora") else alpha / r
+    t = tensors(os.path.join(folder, "adapter_model.safetensors"))
+    out = {}
+    for name in t:
+        m = re.match(r"base_model\.model\.model\.layers\.(\d+)\..*?(\w+)\.lora_A\.weight$", name)
+        if m:
+            out[int(m[1]), m[2]] = scale * (t[name.replace("lora_A", "lora_B")] @ t[name])
+    return out
+
+
+def svd(w):
+    u, s, vt = np.linalg.svd(w, full_matrices=False)
+    k = int(np.sum(s > s[0] * np.finfo(np.float64).eps * max(w.shape)))
+    return u[:, :k], s[:k], vt[:k].T
+
+
+def angles(u, v):
+    cos = np.clip(np.linalg.svd(u.T @ v, compute_uv=False), 0, 1)
+    big, other = (u, v) if u.shape[1] >= v.shape[1] else (v, u)
+    sin = np.linalg.svd(other - big @ (big.T @ other), compute_uv=False)[::-1]
+    theta = np.arctan2(np.clip(sin, 0, 1), cos)
+    # SciPy's own algorithm agrees, except that it is blind below 1e-8.
+    check = np.sort(scipy.linalg.subspace_angles(u, v))
+    assert np.allclose(theta, check, atol=2e-7), (theta, check)
+    missing = abs(u.shape[1] - v.shape[1])
+    return np.concatenate([theta, np.full(missing, np.pi / 2)])
+
+
+def unit(s):
+    total = np.sum(np.abs(s))
+    return s / total if total > 0 else s  # a spectrum of zeros stays one
+
+
+def entropy(s):
+    if len(s) < 2:
+        return 0.0
+    p = np.abs(unit(s))
+    p = p[p > 0]
+    return -np.sum(p * np.log(p)) / np.log(len(s))
+
+
+def main():
+    p, sign = float(sys.argv[1]), sys.argv[2]
+    folders = sys.argv[3:]
+    names = [os.path.basename(f) for f in folders]
+    all_updates = [updates(f) for f in folders]
+    for layer, kind in sorted(all_updates[0]):
+        where = f"{layer},{kind}"
+        w = [d[layer, kind] for d in all_updates]
+        d = [svd(x) for x in w]
+        for i in range(len(w)):
+            for j in range(len(w)):
+                if i == j:
+                    continue
+                pair = f"{names[i]},{names[j]},{where}"
+                u, s1, v = d[i]
+                ni, nj = np.linalg.norm(w[i]), np.linalg.norm(w[j])
+                if i < j:
+                    for side, k in (("column", 0), ("row", 2)):
+                        theta = angles(d[i][k], d[j][k])
+                        print(f"similarity,{pair},{side} grassmann,{float(np.sqrt(np.sum(theta**2)))!r}")
+                        print(f"similarity,{pair},{side} grassmann_sum,{float(np.sum(theta))!r}")
+                    print(f"similarity,{pair},column cosine,{float(1 - np.sum(w[i] * w[j]) / (ni * nj))!r}")
+                    print(f"similarity,{pair},column l2,{float(np.linalg.norm(w[i] - w[j]))!r}")
+                core = u.T @ w[j] @ v
+                raw = np.diag(core)
+                s2 = {"abs": np.abs(raw), "clip": np.maximum(raw, 0), "signed": raw}[sign]
+                for m in range(len(s1)):
+                    print(f"spectra,{pair},s1 {m},{float(s1[m])!r}")
+                    print(f"spectra,{pair},s2 {m},{float(raw[m])!r}")
+                for name, order in (("l1", 1), ("l2", 2), ("lp", p)):
+                    lp = lambda a, b: float(np.sum(np.abs(a - b) ** order) ** (1 / order))
+                    print(f"projection,{pair},{name},{lp(s1, s2)!r}")
+                    print(f"projection,{pair},{name}_unit,{lp(unit(s1), unit(s2))!r}")
+                values = {
+                    "rec": np.sum(np.minimum(unit(s1), np.abs(unit(s2)))),
+                    "entropy_source": entropy(s1),
+                    "entropy": entropy(s2),
+                    "negatives": np.sum(raw < 0),
+                    "e_diag": np.sum(raw**2) / nj**2,
+                    "e_core": np.linalg.norm(core) ** 2 / nj**2,
+                    "e_col": np.linalg.norm(u.T @ w[j]) ** 2 / nj**2,
+                    "e_row": np.linalg.norm(w[j] @ v) ** 2 / nj**2,
+                }
+                for name, value in values.items():
+                    print(f"projection,{pair},{name},{float(value)!r}")
+
+
+main()
