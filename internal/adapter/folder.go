@@ -177,7 +177,9 @@ func read(dir string, c *checker) (*Adapter, error) {
 		c.warn(path, "", "every B is zero: the adapter was never trained", "check that the training updated the adapter that was saved")
 	}
 	for _, target := range config.TargetModules {
-		if !slices.ContainsFunc(a.Modules, func(m Module) bool { return m.Name == target || strings.HasSuffix(m.Name, "."+target) }) {
+		saved := slices.ContainsFunc(a.Modules, func(m Module) bool { return m.Name == target || strings.HasSuffix(m.Name, "."+target) })
+		whole := slices.ContainsFunc(config.ModulesToSave, func(name string) bool { return slices.Contains(strings.Split(target, "."), name) })
+		if !saved && !whole { // PEFT trains what is saved whole without LoRA
 			c.warn(path, "", fmt.Sprintf("target_modules names %q, but no such module was saved", target), "check that the adapter was saved whole")
 		}
 	}

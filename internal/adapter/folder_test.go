@@ -47,7 +47,7 @@ const q0, q10, v2 = "model.layers.0.self_attn.q_proj", "model.layers.10.self_att
 func TestOpen(t *testing.T) {
 	dir := folder(t, `{
 		"peft_type": "LORA", "base_model_name_or_path": "org/base", "r": 2, "lora_alpha": 3.5,
-		"target_modules": ["v_proj", "q_proj"], "modules_to_save": ["score"], "something_new": {"x": [1]}, "init_lora_weights": "gaussian"}`,
+		"target_modules": ["v_proj", "q_proj", "score.dense"], "modules_to_save": ["score"], "something_new": {"x": [1]}, "init_lora_weights": "gaussian"}`,
 		slices.Concat(pair(q10, 2), pair(v2, 2), pair(q0, 2),
 			[]Tensor{Float32Tensor("base_model.model.score.weight", []int{1, 1}, []float32{1})})...)
 	a, err := Open(dir)
@@ -57,7 +57,7 @@ func TestOpen(t *testing.T) {
 	if len(a.Warnings) > 0 {
 		t.Errorf("warnings %v", a.Warnings)
 	}
-	if c := a.Config; c.BaseModel != "org/base" || c.Rank != 2 || c.Alpha != 3.5 || !slices.Equal(c.TargetModules, []string{"q_proj", "v_proj"}) ||
+	if c := a.Config; c.BaseModel != "org/base" || c.Rank != 2 || c.Alpha != 3.5 || !slices.Equal(c.TargetModules, []string{"q_proj", "score.dense", "v_proj"}) ||
 		!slices.Equal(c.ModulesToSave, []string{"score"}) {
 		t.Errorf("config %+v", c)
 	}

@@ -27,7 +27,7 @@ import (
 
 // Every number agrees to 1e-9 with NumPy's full SVD of ΔW: adapters of several ranks, scales and
 // element types, one of them nearly another's copy.
-func TestNumPy(t *testing.T) {
+func TestRealNumPy(t *testing.T) {
 	python := os.Getenv("TASKVEC_PYTHON")
 	if python == "" {
 		t.Fatal("set TASKVEC_PYTHON to a Python that has numpy and scipy")

@@ -31,7 +31,9 @@ def tensors(path):
         if t["dtype"] == "BF16":
             v = (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
         else:
-            v = np.frombuffer(raw, {"F64": "<f8", "F32": "<f4", "F16": "<f2"}[t["dtype"]])
+            v = np.frombuffer(
+                raw, {"F64": "<f8", "F32": "<f4", "F16": "<f2"}[t["dtype"]]
+            )
         out[name] = v.astype(np.float64).reshape(t["shape"])
     return out
 
@@ -45,9 +47,13 @@ def updates(folder):
     t = tensors(os.path.join(folder, "adapter_model.safetensors"))
     out = {}
     for name in t:
-        m = re.match(r"base_model\.model\.model\.layers\.(\d+)\..*?(\w+)\.lora_A\.weight$", name)
+        m = re.match(
+            r"base_model\.model\.model\.layers\.(\d+)\..*?(\w+)\.lora_A\.weight$", name
+        )
         if m:
-            out[int(m[1]), m[2]] = scale * (t[name.replace("lora_A", "lora_B")] @ t[name])
+            out[int(m[1]), m[2]] = scale * (
+                t[name.replace("lora_A", "lora_B")] @ t[name]
+            )
     return out
 
 
@@ -72,6 +78,10 @@ def angles(u, v):
 def unit(s):
     total = np.sum(np.abs(s))
     return s / total if total > 0 else s  # a spectrum of zeros stays one
+
+
+def lp(order, a, b):
+    return float(np.sum(np.abs(a - b) ** order) ** (1 / order))
 
 
 def entropy(s):
@@ -101,20 +111,31 @@ def main():
                 if i < j:
                     for side, k in (("column", 0), ("row", 2)):
                         theta = angles(d[i][k], d[j][k])
-                        print(f"similarity,{pair},{side} grassmann,{float(np.sqrt(np.sum(theta**2)))!r}")
-                        print(f"similarity,{pair},{side} grassmann_sum,{float(np.sum(theta))!r}")
-                    print(f"similarity,{pair},column cosine,{float(1 - np.sum(w[i] * w[j]) / (ni * nj))!r}")
-                    print(f"similarity,{pair},column l2,{float(np.linalg.norm(w[i] - w[j]))!r}")
+                        print(
+                            f"similarity,{pair},{side} grassmann,{float(np.sqrt(np.sum(theta**2)))!r}"
+                        )
+                        print(
+                            f"similarity,{pair},{side} grassmann_sum,{float(np.sum(theta))!r}"
+                        )
+                    print(
+                        f"similarity,{pair},column cosine,{float(1 - np.sum(w[i] * w[j]) / (ni * nj))!r}"
+                    )
+                    print(
+                        f"similarity,{pair},column l2,{float(np.linalg.norm(w[i] - w[j]))!r}"
+                    )
                 core = u.T @ w[j] @ v
                 raw = np.diag(core)
-                s2 = {"abs": np.abs(raw), "clip": np.maximum(raw, 0), "signed": raw}[sign]
+                s2 = {"abs": np.abs(raw), "clip": np.maximum(raw, 0), "signed": raw}[
+                    sign
+                ]
                 for m in range(len(s1)):
                     print(f"spectra,{pair},s1 {m},{float(s1[m])!r}")
                     print(f"spectra,{pair},s2 {m},{float(raw[m])!r}")
                 for name, order in (("l1", 1), ("l2", 2), ("lp", p)):
-                    lp = lambda a, b: float(np.sum(np.abs(a - b) ** order) ** (1 / order))
-                    print(f"projection,{pair},{name},{lp(s1, s2)!r}")
-                    print(f"projection,{pair},{name}_unit,{lp(unit(s1), unit(s2))!r}")
+                    print(f"projection,{pair},{name},{lp(order, s1, s2)!r}")
+                    print(
+                        f"projection,{pair},{name}_unit,{lp(order, unit(s1), unit(s2))!r}"
+                    )
                 values = {
                     "rec": np.sum(np.minimum(unit(s1), np.abs(unit(s2)))),
                     "entropy_source": entropy(s1),
