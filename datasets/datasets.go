@@ -6,7 +6,9 @@
 package datasets
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -17,11 +19,11 @@ import (
 type Document struct {
 	ID        string // genre/source/section/name, such as nw/sample/00/nw_0001
 	Part      int
-	File      string // the file it was read from, relative to the corpus
-	Split     Split  // the split its folder or the draw put it in, "" when none did
+	File      string // the file it was read from
+	Line      int    // where it begins there
+	Split     Split  // the split its folder or a draw put it in, "" when none did
 	Sentences []Sentence
 	Chains    []Chain // in the order of their first mentions
-	Layers    Layers
 }
 
 // Layers says which annotations a document carries. Files do not say "not annotated": a layer of
@@ -93,6 +95,32 @@ type Chain struct {
 type Mention struct {
 	Sentence int // index in Document.Sentences
 	Span
+}
+
+// SortChains puts the mentions of each chain into their order, then the chains into theirs.
+func SortChains(chains []Chain) {
+	for _, c := range chains {
+		slices.SortFunc(c.Mentions, compareMentions)
+	}
+	slices.SortFunc(chains, func(a, b Chain) int {
+		return cmp.Or(compareMentions(a.Mentions[0], b.Mentions[0]), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+func compareMentions(a, b Mention) int {
+	return cmp.Or(cmp.Compare(a.Sentence, b.Sentence), cmp.Compare(a.Start, b.Start), cmp.Compare(b.End, a.End))
+}
+
+// Layers says which annotations the document carries.
+func (d *Document) Layers() Layers {
+	l := Layers{Coref: len(d.Chains) > 0}
+	for i := range d.Sentences {
+		s := &d.Sentences[i]
+		l.Parse = l.Parse || s.Tree != nil
+		l.Names = l.Names || len(s.Entities) > 0
+		l.Predicates = l.Predicates || len(s.Frames) > 0
+	}
+	return l
 }
 
 // Genre is the first part of the document's id, such as nw.

@@ -51,14 +51,14 @@ func pathSplit(name string) Split {
 	return ""
 }
 
-// Counts is how many documents each split draws.
-type Counts struct{ Train, Validation, Test int }
+// SplitCounts is how many documents each split draws.
+type SplitCounts struct{ Train, Validation, Test int }
 
 // Draw gives documents to splits at random: it orders the ids by the SHA-256 of seed and id, so
 // that neither the order of files nor documents added elsewhere change which of two comes first,
 // and takes as many as n says. The parts of a document stay together and count as one. It returns
 // the drawn documents in their given order with Split set; it is an error when there are too few.
-func Draw(docs []*Document, n Counts, seed int64) ([]*Document, error) {
+func Draw(docs []*Document, n SplitCounts, seed int64) ([]*Document, error) {
 	type ticket struct {
 		id  string
 		sum [sha256.Size]byte

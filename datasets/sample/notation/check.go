@@ -1,7 +1,6 @@
 package notation
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -21,12 +20,6 @@ func (p *parser) finish(s *Source) {
 			p.fail(at, "the summary has %d words: write %d to %d (at most 15 %% of the document's %d)", n, minSummary, most, p.doc.Words())
 		}
 	}
-	p.doc.Layers.Parse = len(p.doc.Sentences) > 0
-	p.doc.Layers.Coref = len(p.doc.Chains) > 0
-	for i := range p.doc.Sentences {
-		p.doc.Layers.Names = p.doc.Layers.Names || len(p.doc.Sentences[i].Entities) > 0
-		p.doc.Layers.Predicates = p.doc.Layers.Predicates || len(p.doc.Sentences[i].Frames) > 0
-	}
 	p.warnPredicates()
 	p.warnPronouns()
 	p.warnNames()
@@ -38,16 +31,11 @@ func (p *parser) makeChains() {
 		if len(c.mentions) < 2 && !p.broken {
 			p.fail(c.at[0], "chain %s has one mention: a chain needs two, leave single mentions out (or is the name spelt differently elsewhere?)", c.name)
 		}
-		slices.SortFunc(c.mentions, func(a, b datasets.Mention) int {
-			return cmp.Or(cmp.Compare(a.Sentence, b.Sentence), cmp.Compare(a.Start, b.Start), cmp.Compare(b.End, a.End))
-		})
+		p.doc.Chains = append(p.doc.Chains, datasets.Chain{Mentions: c.mentions})
 	}
-	slices.SortStableFunc(p.chains, func(a, b *chain) int {
-		x, y := a.mentions[0], b.mentions[0]
-		return cmp.Or(cmp.Compare(x.Sentence, y.Sentence), cmp.Compare(x.Start, y.Start), cmp.Compare(y.End, x.End))
-	})
-	for i, c := range p.chains {
-		p.doc.Chains = append(p.doc.Chains, datasets.Chain{ID: i, Mentions: c.mentions})
+	datasets.SortChains(p.doc.Chains)
+	for i := range p.doc.Chains {
+		p.doc.Chains[i].ID = i
 	}
 }
 
