@@ -10,7 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -140,12 +140,13 @@ func fault(f table.Factor, msg string) *adapter.Error {
 
 // Each decomposes the modules of a layout, several at a time, and returns what f makes of each, by
 // model, layer and module name whatever the number of threads. progress, which may be nil, is told
-// after each module. A module in which a task changed nothing is an error: its distances and
+// after each module, one call at a time. A module in which a task changed nothing is an error: its distances and
 // shares are undefined.
 func Each[T any](ctx context.Context, l *Layout, progress func(done, total int64, note string), f func(*Module) (T, error)) ([]T, error) {
 	results := make([]T, len(l.modules))
 	errs := make([]error, len(l.modules))
-	var done atomic.Int64
+	var reporting sync.Mutex
+	done := int64(0)
 	g, running := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range l.modules {
@@ -159,7 +160,10 @@ func Each[T any](ctx context.Context, l *Layout, progress func(done, total int64
 			}
 			errs[i] = err
 			if progress != nil {
-				progress(done.Add(1), int64(len(l.modules)), "modules")
+				reporting.Lock()
+				defer reporting.Unlock()
+				done++
+				progress(done, int64(len(l.modules)), "modules")
 			}
 			return err
 		})
