@@ -141,12 +141,13 @@ func (r *reader) next() (*Document, error) {
 // document reads a document from its #begin line to its #end line.
 func (r *reader) document(begin string) (*Document, error) {
 	d := &Document{File: r.file, Line: r.line}
-	id, part, ok := strings.Cut(trim(begin[len(beginMark):]), "); part ")
-	n, err := strconv.Atoi(part)
-	if d.ID, ok = strings.CutPrefix(id, "("); !ok || d.ID == "" || err != nil || n < 0 {
+	id, part, _ := strings.Cut(trim(begin[len(beginMark):]), "); part ")
+	var bracketed, numbered bool
+	d.ID, bracketed = strings.CutPrefix(id, "(")
+	d.Part, numbered = number(part)
+	if !bracketed || !numbered || d.ID == "" || strings.ContainsAny(d.ID, " \t") {
 		return nil, r.errorf(r.line, "expected `#begin document (ID); part N`, not %s", excerpt(begin))
 	}
-	d.Part = n
 	r.mentions = r.mentions[:0]
 	r.rows, r.columns = 0, r.columns[:0]
 	for {
@@ -220,7 +221,7 @@ func (r *reader) sentence(d *Document) error {
 	predicates := 0
 	for k := range s.Tokens {
 		row := r.columns[k*width : (k+1)*width]
-		if n, err := strconv.Atoi(row[columnNumber]); err != nil || n != k {
+		if n, ok := number(row[columnNumber]); !ok || n != k {
 			return r.errorf(r.first+k, "word number %s: want %d", excerpt(row[columnNumber]), k)
 		}
 		s.Tokens[k] = Token{Word: row[columnWord], POS: row[columnPOS], Lemma: given(row[columnLemma]), Sense: given(row[columnSense])}
@@ -347,7 +348,7 @@ func (r *reader) names(s *Sentence, width int) error {
 		e := entities[len(entities)-1]
 		return r.errorf(r.first+len(s.Tokens)-1, "the sentence ends within the named entity %s opened in line %d: *) is missing", e.Type, r.first+e.Start)
 	}
-	s.Entities = slices.Clone(entities)
+	s.Entities = append([]Entity(nil), entities...)
 	return nil
 }
 
@@ -414,7 +415,7 @@ func (r *reader) frames(s *Sentence, width, predicates int) error {
 			a := args[open[len(open)-1]]
 			return r.errorf(r.first+len(s.Tokens)-1, "the sentence ends within the argument %s of predicate %d opened in line %d: *) is missing", a.Label, j+1, r.first+a.Start)
 		}
-		s.Frames[j].Arguments = slices.Clone(args)
+		s.Frames[j].Arguments = append([]Argument(nil), args...)
 	}
 	return nil
 }
@@ -433,8 +434,8 @@ func (r *reader) coref(i, width int) error {
 			segment, rest, more = strings.Cut(rest, "|")
 			digits, opens := strings.CutPrefix(segment, "(")
 			digits, closes := strings.CutSuffix(digits, ")")
-			chain, err := strconv.Atoi(digits)
-			if err != nil || chain < 0 || !opens && !closes {
+			chain, ok := number(digits)
+			if !ok || !opens && !closes {
 				return r.errorf(r.first+k, "coreference %s: expected -, (N, N) or (N), joined by |", excerpt(cell))
 			}
 			start := k
@@ -483,6 +484,21 @@ func excerpt(s string) string {
 		return strconv.Quote(s[:40]) + "…"
 	}
 	return strconv.Quote(s)
+}
+
+// number reads a number of digits alone.
+func number(digits string) (n int, ok bool) {
+	if digits == "" || len(digits) > 9 {
+		return 0, false
+	}
+	for i := range len(digits) {
+		c := digits[i] - '0'
+		if c > 9 {
+			return 0, false
+		}
+		n = 10*n + int(c)
+	}
+	return n, true
 }
 
 func trim(line string) string { return strings.Trim(line, " \t\r") }

@@ -1,0 +1,39 @@
+package datasets
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+	"testing/fstest"
+)
+
+func TestReadSummaries(t *testing.T) {
+	read := func(text string) ([]Summary, error) {
+		return ReadSummaries(fstest.MapFS{"s.jsonl": {Data: []byte(text)}}, "s.jsonl")
+	}
+	got, err := read(`{"document": "nw/x", "share": 0.1, "summary": "A \"b\"."}
+
+{"document": "nw/x", "share": 0.5, "summary": "Longer."}
+`)
+	want := []Summary{{"nw/x", 0.1, `A "b".`}, {"nw/x", 0.5, "Longer."}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v, error %v", got, want, err)
+	}
+	line := `{"document": "d", "share": 0.1, "summary": "s"}`
+	for text, want := range map[string]string{
+		line + "\n{": `s.jsonl:2: is no summary, {"document": …, "share": 0.1, "summary": …}: unexpected EOF`,
+		`{"document": "d", "share": 0.1, "text": "s"}`: `s.jsonl:1: is no summary, {"document": …, "share": 0.1, "summary": …}: json: unknown field "text"`,
+		line + line:                                       "s.jsonl:1: has more than one object: one a line",
+		`{"document": "d", "summary": "s"}`:               "s.jsonl:1: needs a document, a summary and a share above 0 and at most 1",
+		`{"document": "d", "share": 1.5, "summary": "s"}`: "s.jsonl:1: needs a document, a summary and a share above 0 and at most 1",
+		`{"document": "d", "share": 0.1}`:                 "s.jsonl:1: needs a document, a summary and a share above 0 and at most 1",
+		`{"share": 0.1, "summary": "s"}`:                  "s.jsonl:1: needs a document, a summary and a share above 0 and at most 1",
+		line + "\n\n" + line:                              "s.jsonl:3: document d has a summary of share 0.1 in line 1 already",
+	} {
+		_, err := read(text)
+		var bad *Error
+		if !errors.As(err, &bad) || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+}
