@@ -36,12 +36,6 @@ type chain struct {
 	at       []pos
 }
 
-// A frame is one predicate while it is read.
-type frame struct {
-	at pos
-	datasets.Frame
-}
-
 // sentence is the sentence being read.
 func (p *parser) sentence() *datasets.Sentence { return &p.doc.Sentences[len(p.doc.Sentences)-1] }
 
@@ -113,13 +107,12 @@ func (p *parser) predicate(line int) {
 	if !ok {
 		return
 	}
-	f := &frame{at: at, Frame: datasets.Frame{Token: span.Start, Lemma: m[1], Frameset: m[2]}}
+	f := &datasets.Frame{Token: span.Start, Lemma: m[1], Frameset: m[2]}
 	if pos := s.Tokens[f.Token].POS; !strings.HasPrefix(pos, "VB") && !strings.HasPrefix(pos, "NN") && !strings.HasPrefix(pos, "JJ") {
 		p.fail(at, "predicate %s is tagged %s: a predicate is a verb, a noun or an adjective", m[3], pos)
 		return
 	}
-	frames := &p.frames[len(p.frames)-1]
-	if slices.ContainsFunc(*frames, func(o *frame) bool { return o.Token == f.Token }) {
+	if slices.ContainsFunc(p.frames, func(o *datasets.Frame) bool { return o.Token == f.Token }) {
 		p.fail(at, "%s is a predicate already: one p: line each (#1, #2 tell equal words apart)", m[3])
 		return
 	}
@@ -133,11 +126,11 @@ func (p *parser) predicate(line int) {
 			p.fail(at, "%s has %s but no %s: name the span it belongs to", m[3], a.Label, whole)
 		}
 	}
-	*frames = append(*frames, f)
+	p.frames = append(p.frames, f)
 }
 
 // argument adds one argument to a frame.
-func (p *parser) argument(f *frame, it item) {
+func (p *parser) argument(f *datasets.Frame, it item) {
 	s := p.sentence()
 	if !argument.MatchString(it.key) {
 		p.fail(it.at, "unknown argument %q: use ARG0 to ARG5, ARGM-TMP, -LOC, -DIR, -MNR, -PRP, -CAU, -ADV, -NEG, -MOD, -DIS, -EXT, -PRD, -REC, or R-… and C-… of them", it.key)
@@ -277,11 +270,10 @@ func words(s *datasets.Sentence, span datasets.Span) []string {
 // sortFrames puts the frames of the sentence just read into the order of the text.
 func (p *parser) sortFrames() {
 	s := p.sentence()
-	i := len(p.doc.Sentences) - 1
-	slices.SortFunc(p.frames[i], func(a, b *frame) int { return cmp.Compare(a.Token, b.Token) })
-	for _, f := range p.frames[i] {
+	slices.SortFunc(p.frames, func(a, b *datasets.Frame) int { return cmp.Compare(a.Token, b.Token) })
+	for _, f := range p.frames {
 		slices.SortFunc(f.Arguments, func(a, b datasets.Argument) int { return cmp.Compare(a.Start, b.Start) })
 		s.Tokens[f.Token].Lemma = f.Lemma
-		s.Frames = append(s.Frames, f.Frame)
+		s.Frames = append(s.Frames, *f)
 	}
 }

@@ -41,7 +41,7 @@ func (p *parser) makeChains() {
 
 // checkSpeakers holds dialogues to a speaker on every sentence.
 func (p *parser) checkSpeakers() {
-	if len(p.speakers) == 0 {
+	if !p.dialogue {
 		return
 	}
 	for i := range p.doc.Sentences {
@@ -99,6 +99,7 @@ func (p *parser) mentioned(m datasets.Mention) bool {
 // warnNames reports names that are no entity where they recur, or another type of entity.
 func (p *parser) warnNames() {
 	named := map[string]datasets.Entity{}
+	longest := 0
 	for i := range p.doc.Sentences {
 		s := &p.doc.Sentences[i]
 		for j, e := range s.Entities {
@@ -110,13 +111,14 @@ func (p *parser) warnNames() {
 				p.warn(p.entities[i][j], "%q is %s here and %s above", text, e.Type, other.Type)
 			} else {
 				named[text] = e
+				longest = max(longest, e.Len())
 			}
 		}
 	}
 	for i := range p.doc.Sentences {
 		s := &p.doc.Sentences[i]
 		for start := range s.Tokens {
-			for end := start + 1; end <= len(s.Tokens); end++ {
+			for end := start + 1; end <= min(start+longest, len(s.Tokens)); end++ {
 				span := datasets.Span{Start: start, End: end}
 				e, ok := named[strings.Join(words(s, span), " ")]
 				if ok && proper(s, span) && !slices.ContainsFunc(s.Entities, func(o datasets.Entity) bool { return o.Overlaps(span) }) {

@@ -94,15 +94,14 @@ type parser struct {
 	errs     Errors
 	warnings []*Diagnostic
 
-	headers map[string]pos
-	// marks of the annotations, for the checks that need the whole document
-	starts   []pos      // of each sentence's tree
-	leaves   [][]pos    // of each token
-	entities [][]pos    // of each entity, as in the sentences
-	chains   []*chain   // in the order in which their names first occur
-	speakers [][2]int   // line and sentence of each speaker line
-	broken   bool       // a sentence could not be read: its mentions are missing
-	frames   [][]*frame // of each sentence
+	headers  map[string]pos
+	starts   []pos             // of each sentence's tree
+	leaves   [][]pos           // of each token
+	entities [][]pos           // of each entity, as in the sentences
+	chains   []*chain          // in the order in which their names first occur
+	frames   []*datasets.Frame // of the sentence being read
+	dialogue bool              // a sentence has a speaker
+	broken   bool              // a sentence could not be read: its mentions are missing
 }
 
 func (p *parser) diagnostic(at pos, format string, args []any) *Diagnostic {
@@ -120,6 +119,9 @@ func (p *parser) warn(at pos, format string, args ...any) {
 
 // documentID is what ids look like: genre, source, section and name.
 var documentID = regexp.MustCompile(`^[a-z]{2}/[a-z0-9]+/[0-9]{2}/[a-z0-9_]+$`)
+
+// speakerName is what speakers are called, spaces turned to underscores.
+var speakerName = regexp.MustCompile(`^\pL[\pL0-9_.'-]*$`)
 
 // keys are the header's keys, all required.
 var keys = []string{"id", "split", "title", "summary"}
@@ -211,12 +213,13 @@ func (p *parser) blocks(i int) [][]int {
 // block reads one sentence: an optional speaker, the tree, then annotation lines.
 func (p *parser) block(lines []int) {
 	var s datasets.Sentence
+	at := pos{lines[0], 0}
 	if name, ok := strings.CutPrefix(p.lines[lines[0]], "speaker:"); ok {
 		s.Speaker = strings.Join(strings.Fields(name), "_")
-		if s.Speaker == "" {
-			p.fail(pos{lines[0], 0}, "speaker is empty: name who says the sentence")
+		if !speakerName.MatchString(s.Speaker) {
+			p.fail(at, "speaker %q must be the name of who says the sentence", s.Speaker)
 		}
-		p.speakers = append(p.speakers, [2]int{lines[0], len(p.doc.Sentences)})
+		p.dialogue = true
 		lines = lines[1:]
 	}
 	n := slices.IndexFunc(lines, func(i int) bool { return annotation(p.lines[i]) != "" })
@@ -224,12 +227,6 @@ func (p *parser) block(lines []int) {
 		n = len(lines)
 	}
 	if n == 0 {
-		at := pos{0, 0}
-		if len(lines) > 0 {
-			at.line = lines[0]
-		} else if len(p.speakers) > 0 {
-			at.line = p.speakers[len(p.speakers)-1][0]
-		}
 		p.fail(at, "the block has no tree: start it with Penn brackets, `(S …)`, and separate blocks by one blank line")
 		p.broken = true
 		return
@@ -243,7 +240,7 @@ func (p *parser) block(lines []int) {
 	p.starts = append(p.starts, pos{lines[0], 0})
 	p.leaves = append(p.leaves, leaves)
 	p.entities = append(p.entities, nil)
-	p.frames = append(p.frames, nil)
+	p.frames = nil
 	for _, i := range lines[n:] {
 		switch annotation(p.lines[i]) {
 		case "n":

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"taskvec/datasets"
 )
@@ -114,6 +115,8 @@ func (p *parser) leaf(tag, word piece) {
 		p.fail(word.pos, "word %s has a double quote: write `` to open and '' to close a quotation", word.text)
 	case strings.ContainsAny(word.text, "“”‘’"):
 		p.fail(word.pos, "word %s has a curly quote: write ``, '' and '", word.text)
+	case strings.ContainsFunc(word.text, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }):
+		p.fail(word.pos, "word %q has a character that cannot be seen: type it anew", word.text)
 	case strings.HasSuffix(tag.text, "RB-") && word.text != tag.text:
 		p.fail(word.pos, "word %s is tagged %s: write (%s %s)", word.text, tag.text, tag.text, tag.text)
 	}
