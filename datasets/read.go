@@ -141,6 +141,9 @@ func (r *reader) next() (*Document, error) {
 // document reads a document from its #begin line to its #end line.
 func (r *reader) document(begin string) (*Document, error) {
 	d := &Document{File: r.file, Line: r.line}
+	if !utf8.ValidString(begin) {
+		return nil, r.errorf(r.line, "is not UTF-8 text")
+	}
 	id, part, _ := strings.Cut(trim(begin[len(beginMark):]), "); part ")
 	var bracketed, numbered bool
 	d.ID, bracketed = strings.CutPrefix(id, "(")
