@@ -55,5 +55,6 @@ func isBadData(err error) bool {
 	var corpus *datasets.Error
 	var adapters *adapter.Error
 	var tables *table.Error
-	return errors.As(err, &corpus) || errors.As(err, &adapters) || errors.As(err, &tables)
+	var counted *problems
+	return errors.As(err, &corpus) || errors.As(err, &adapters) || errors.As(err, &tables) || errors.As(err, &counted)
 }

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"taskvec/internal/experiment"
+	"taskvec/stages/build"
+	"taskvec/tasks"
+)
+
+// newExamplesCommand returns `examples`: built examples with the supervised part marked.
+func newExamplesCommand(e *env) *cobra.Command {
+	var o experimentOptions
+	var task string
+	var n int
+	cmd := &cobra.Command{
+		Use:   "examples --config FILE",
+		Short: "Show built examples, the supervised part marked",
+		Long: `Build the examples of an experiment's tasks and show the first ones of each as a model
+sees them. What is supervised is bold on a terminal and marked by a bar elsewhere.
+` + exitHelp,
+		Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			x, err := o.load(e, cmd)
+			if err != nil {
+				return err
+			}
+			names, err := builtTasks(cmd, x, task)
+			if err != nil {
+				return err
+			}
+			if n < 0 {
+				return usage(cmd, "--n must be at least 0, not %d", n)
+			}
+			return showExamples(e, x, names, n)
+		},
+	}
+	o.addFlags(cmd)
+	cmd.Flags().StringVar(&task, "task", "", "only this `task`")
+	cmd.Flags().IntVar(&n, "n", 1, "examples a task; 0 for all")
+	return cmd
+}
+
+// builtTasks returns the tasks the experiment builds, or only the one asked for.
+func builtTasks(cmd *cobra.Command, x *experiment.Experiment, only string) ([]string, error) {
+	var names []string
+	for _, s := range x.Stages {
+		if b, ok := s.With.(*experiment.BuildWith); ok {
+			names = append(names, b.Tasks...)
+		}
+	}
+	if only == "" {
+		return names, nil
+	}
+	for _, name := range names {
+		if name == only {
+			return []string{only}, nil
+		}
+	}
+	return nil, usage(cmd, "--task: %s", experiment.Unknown("task of this experiment", only, names))
+}
+
+func showExamples(e *env, x *experiment.Experiment, names []string, n int) error {
+	set, paths, err := build.ResolveCorpus(x)
+	if err != nil {
+		return err
+	}
+	corpus, err := set.Load(func(name string) string { return paths[name] })
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		t := tasks.Lookup(name)
+		rows, _, err := build.Examples(t, corpus)
+		if err != nil {
+			return fmt.Errorf("build %s: %w", name, err)
+		}
+		if err := build.Show(e.stdout, t, rows, n, e.color); err != nil {
+			return err
+		}
+	}
+	return nil
+}

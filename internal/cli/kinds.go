@@ -1,0 +1,17 @@
+package cli
+
+import (
+	"taskvec/internal/pipeline"
+	"taskvec/stages/build"
+	"taskvec/stages/collect"
+	"taskvec/stages/pretrain"
+	"taskvec/stages/projection"
+	"taskvec/stages/report"
+	"taskvec/stages/similarity"
+	"taskvec/stages/train"
+)
+
+// kinds are the kinds of stage an experiment can use.
+var kinds = []pipeline.Kind{
+	build.Kind, pretrain.Kind, train.Kind, collect.Kind, similarity.Kind, projection.Kind, report.Kind,
+}

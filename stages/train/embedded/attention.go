@@ -1,0 +1,98 @@
+package embedded
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+)
+
+// An attention is scaled dot-product attention of grouped heads over one sequence, causal or not.
+// It has no weights of its own.
+type attention struct {
+	heads, kvHeads, dim int // dim is the width of a head
+	causal              bool
+
+	q, k, v []float32 // the inputs of the last forward pass
+	p       []float32 // heads × t × t attention weights
+	dp      []float32
+}
+
+// head views head h of x (t × heads·dim) as a t × dim matrix.
+func (a *attention) head(x []float32, h, heads, t int) blas32.General {
+	return blas32.General{Rows: t, Cols: a.dim, Stride: heads * a.dim, Data: x[h*a.dim : (t-1)*heads*a.dim+(h+1)*a.dim]}
+}
+
+// forward sets o (t × heads·dim) from q (t × heads·dim), k and v (t × kvHeads·dim).
+func (a *attention) forward(o, q, k, v []float32, t int) {
+	a.q, a.k, a.v = q, k, v
+	a.p = buffer(a.p, a.heads*t*t)
+	scale := float32(1 / math.Sqrt(float64(a.dim)))
+	group := a.heads / a.kvHeads
+	for h := range a.heads {
+		p := a.p[h*t*t : (h+1)*t*t]
+		blas32.Gemm(blas.NoTrans, blas.Trans, scale, a.head(q, h, a.heads, t), a.head(k, h/group, a.kvHeads, t), 0, matrix(t, t, p))
+		for i := range t {
+			row := p[i*t : (i+1)*t]
+			seen := t
+			if a.causal {
+				seen = i + 1
+				clear(row[seen:])
+			}
+			softmax(row[:seen])
+		}
+		blas32.Gemm(blas.NoTrans, blas.NoTrans, 1, matrix(t, t, p), a.head(v, h/group, a.kvHeads, t), 0, a.head(o, h, a.heads, t))
+	}
+}
+
+// backward adds to dq, dk and dv from do.
+func (a *attention) backward(dq, dk, dv, do []float32, t int) {
+	a.dp = buffer(a.dp, t*t)
+	scale := float32(1 / math.Sqrt(float64(a.dim)))
+	group := a.heads / a.kvHeads
+	for h := range a.heads {
+		p := a.p[h*t*t : (h+1)*t*t]
+		kv := h / group
+		doh := a.head(do, h, a.heads, t)
+		blas32.Gemm(blas.NoTrans, blas.Trans, 1, doh, a.head(a.v, kv, a.kvHeads, t), 0, matrix(t, t, a.dp))
+		blas32.Gemm(blas.Trans, blas.NoTrans, 1, matrix(t, t, p), doh, 1, a.head(dv, kv, a.kvHeads, t))
+		for i := range t {
+			pr, dr := p[i*t:(i+1)*t], a.dp[i*t:(i+1)*t]
+			if a.causal {
+				clear(dr[i+1:])
+				pr, dr = pr[:i+1], dr[:i+1]
+			}
+			softmaxBackward(dr, pr)
+		}
+		blas32.Gemm(blas.NoTrans, blas.NoTrans, scale, matrix(t, t, a.dp), a.head(a.k, kv, a.kvHeads, t), 1, a.head(dq, h, a.heads, t))
+		blas32.Gemm(blas.Trans, blas.NoTrans, scale, matrix(t, t, a.dp), a.head(a.q, h, a.heads, t), 1, a.head(dk, kv, a.kvHeads, t))
+	}
+}
+
+// softmax replaces a row of scores by their softmax.
+func softmax(x []float32) {
+	largest := x[0]
+	for _, v := range x {
+		largest = max(largest, v)
+	}
+	sum := float32(0)
+	for i, v := range x {
+		x[i] = exp32(v - largest)
+		sum += x[i]
+	}
+	inv := 1 / sum
+	for i := range x {
+		x[i] *= inv
+	}
+}
+
+// softmaxBackward replaces the gradient d of a softmax's output p by that of its input.
+func softmaxBackward(d, p []float32) {
+	dot := float32(0)
+	for i, v := range p {
+		dot += v * d[i]
+	}
+	for i, v := range p {
+		d[i] = v * (d[i] - dot)
+	}
+}

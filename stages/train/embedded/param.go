@@ -1,0 +1,126 @@
+package embedded
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+)
+
+// A param is one weight of a model with, when it is trained, its gradient. Matrices are row-major,
+// out × in, as in PyTorch.
+type param struct {
+	name  string
+	shape []int
+	w     []float32
+	grad  []float32 // nil when frozen
+}
+
+func newParam(name string, shape ...int) *param {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return &param{name: name, shape: shape, w: make([]float32, n)}
+}
+
+// train gives the parameter a gradient.
+func (p *param) train() {
+	if p.grad == nil {
+		p.grad = make([]float32, len(p.w))
+	}
+}
+
+// matrix views row-major data as a blas32 matrix.
+func matrix(rows, cols int, data []float32) blas32.General {
+	return blas32.General{Rows: rows, Cols: cols, Stride: cols, Data: data}
+}
+
+// mulT sets y (t × out) to beta·y + alpha·x·wᵀ, for x (t × in) and w (out × in).
+func mulT(y, x, w []float32, t, in, out int, alpha, beta float32) {
+	blas32.Gemm(blas.NoTrans, blas.Trans, alpha, matrix(t, in, x), matrix(out, in, w), beta, matrix(t, out, y))
+}
+
+// mul sets y (t × in) to beta·y + alpha·x·w, for x (t × out) and w (out × in).
+func mul(y, x, w []float32, t, out, in int, alpha, beta float32) {
+	blas32.Gemm(blas.NoTrans, blas.NoTrans, alpha, matrix(t, out, x), matrix(out, in, w), beta, matrix(t, in, y))
+}
+
+// outer adds alpha·xᵀ·y to g (a × b), for x (t × a) and y (t × b).
+func outer(g, x, y []float32, t, a, b int, alpha float32) {
+	blas32.Gemm(blas.Trans, blas.NoTrans, alpha, matrix(t, a, x), matrix(t, b, y), 1, matrix(a, b, g))
+}
+
+// A linear is a dense layer y = x·Wᵀ + b with an optional adapter.
+type linear struct {
+	w, b    *param // b is nil without a bias
+	in, out int
+	lora    *lora
+
+	x []float32 // the input of the last forward pass
+}
+
+func newLinear(name string, in, out int, bias bool) *linear {
+	l := &linear{w: newParam(name+".weight", out, in), in: in, out: out}
+	if bias {
+		l.b = newParam(name+".bias", out)
+	}
+	return l
+}
+
+func (l *linear) params() []*param {
+	if l.b != nil {
+		return []*param{l.w, l.b}
+	}
+	return []*param{l.w}
+}
+
+// forward computes y (t × out) from x (t × in), which it keeps a reference to.
+func (l *linear) forward(y, x []float32, t int) {
+	l.x = x[:t*l.in]
+	mulT(y, x, l.w.w, t, l.in, l.out, 1, 0)
+	if l.b != nil {
+		for i := range t {
+			row := y[i*l.out : (i+1)*l.out]
+			for j, b := range l.b.w {
+				row[j] += b
+			}
+		}
+	}
+	if l.lora != nil {
+		l.lora.forward(y, x, t)
+	}
+}
+
+// backward adds to dx (t × in), unless it is nil, and to the gradients, from dy (t × out).
+func (l *linear) backward(dx, dy []float32, t int) {
+	if l.w.grad != nil {
+		outer(l.w.grad, dy, l.x, t, l.out, l.in, 1)
+	}
+	if l.b != nil && l.b.grad != nil {
+		for i := range t {
+			for j, d := range dy[i*l.out : (i+1)*l.out] {
+				l.b.grad[j] += d
+			}
+		}
+	}
+	if l.lora != nil {
+		l.lora.backward(dx, dy, l.x, t)
+	}
+	if dx != nil {
+		mul(dx, dy, l.w.w, t, l.out, l.in, 1, 1)
+	}
+}
+
+// buffer returns a slice of n zeros, reusing old when it is large enough.
+func buffer(old []float32, n int) []float32 {
+	if cap(old) < n {
+		return make([]float32, n)
+	}
+	old = old[:n]
+	clear(old)
+	return old
+}
+
+func sqrt32(x float32) float32 { return float32(math.Sqrt(float64(x))) }
+func exp32(x float32) float32  { return float32(math.Exp(float64(x))) }

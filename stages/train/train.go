@@ -1,0 +1,105 @@
+// Package train is the stage that fine-tunes one adapter: a model and a task. It writes the job that
+// a trainer is given, has the trainer do it, and turns what the trainer says into loss curves.
+//
+// It trains nothing itself; package embedded is the trainer in pure Go.
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+
+	"taskvec/internal/experiment"
+	"taskvec/internal/pipeline"
+	"taskvec/internal/table"
+	"taskvec/internal/trainer"
+	"taskvec/stages/build"
+	"taskvec/stages/pretrain"
+	"taskvec/stages/train/embedded"
+)
+
+// Kind is the train stage: examples and a base model → an adapter.
+var Kind = pipeline.Kind{Name: "train", Version: 1, Resolve: resolve, Run: run}
+
+// CurvesFile holds the losses of the training as []table.Curve.
+const CurvesFile = "curves.arrow"
+
+// settings determine an adapter besides the examples and the base model, which are inputs.
+type settings struct {
+	Model    string       `json:"model"`
+	Family   string       `json:"family"`
+	Task     string       `json:"task"`
+	Trainer  string       `json:"trainer"` // its name, version and, since rounding differs, the processor's kind
+	LoRA     trainer.LoRA `json:"lora"`
+	InitSeed int64        `json:"init_seed"`
+	DataSeed int64        `json:"data_seed"`
+	trainer.Training
+}
+
+func resolve(e *experiment.Experiment, s *experiment.Stage, c pipeline.Cell) (any, map[string]string, error) {
+	w := s.With.(*experiment.TrainWith)
+	m := e.Model(c["model"])
+	set := settings{
+		Model: m.Name, Family: m.Family, Task: c["task"],
+		Trainer:  fmt.Sprintf("embedded %d %s", embedded.Version, runtime.GOARCH),
+		LoRA:     trainer.LoRA{Rank: e.LoRA.Rank, Alpha: e.LoRA.Alpha, Dropout: e.LoRA.Dropout, TargetModules: e.LoRA.Targets(m.Family)},
+		InitSeed: e.Seed, DataSeed: e.Seed,
+		Training: trainer.Training{
+			Epochs: w.Epochs, LearningRate: w.LearningRate, Schedule: w.Schedule, Warmup: w.Warmup, BatchSize: w.BatchSize,
+			Accumulation: w.Accumulation, MaxLength: w.MaxLength, WeightDecay: w.WeightDecay, Clip: w.Clip, Patience: w.Patience,
+		},
+	}
+	if w.InitSeed != nil {
+		set.InitSeed = *w.InitSeed
+	}
+	if w.DataSeed != nil {
+		set.DataSeed = *w.DataSeed
+	}
+	return set, nil, nil
+}
+
+func run(ctx context.Context, w *pipeline.Work) error {
+	var set settings
+	if err := w.Settings(&set); err != nil {
+		return err
+	}
+	examples, bases := w.InputsOf("build"), w.InputsOf("pretrain")
+	if len(examples) != 1 || len(bases) != 1 {
+		return fmt.Errorf("a training reads the examples of one task and one base model, not %d and %d: mend the needs of its stage", len(examples), len(bases))
+	}
+	spec := trainer.Spec{
+		Model:    trainer.Model{Name: set.Model, Family: set.Family, Path: filepath.Join(bases[0].Dir, pretrain.ModelDir)},
+		Task:     set.Task,
+		Examples: filepath.Join(examples[0].Dir, build.ExamplesFile),
+		LoRA:     set.LoRA, Training: set.Training, InitSeed: set.InitSeed, DataSeed: set.DataSeed,
+	}
+	if err := trainer.WriteJSON(w.Dir, trainer.SpecFile, spec); err != nil {
+		return err
+	}
+	result, err := embedded.Train(ctx, w.Dir, w.Log, func(p trainer.Progress) {
+		w.Progress(p.Step, p.Total, fmt.Sprintf("loss %.3f", p.Loss))
+	})
+	var bad *trainer.BadData
+	if errors.As(err, &bad) {
+		return &table.Error{File: examples[0].Job, Msg: bad.Msg}
+	}
+	if err != nil {
+		return err
+	}
+	return table.Write(filepath.Join(w.Dir, CurvesFile), curves(set.Model, set.Task, result), nil)
+}
+
+// curves turns a trainer's result into rows: the losses of training and validation by epoch.
+func curves(model, task string, r *trainer.Result) []table.Curve {
+	rows := []table.Curve{{Model: model, Task: task, Kind: "validation", Loss: r.InitialLoss}}
+	for i := range r.ValidationLosses {
+		epoch := i + 1
+		step := r.Steps * int64(epoch) / int64(r.Epochs)
+		rows = append(rows,
+			table.Curve{Model: model, Task: task, Step: step, Epoch: float64(epoch), Kind: "train", Loss: r.TrainLosses[i]},
+			table.Curve{Model: model, Task: task, Step: step, Epoch: float64(epoch), Kind: "validation", Loss: r.ValidationLosses[i]})
+	}
+	return rows
+}
