@@ -148,7 +148,7 @@ func (r *reader) document(begin string) (*Document, error) {
 	var bracketed, numbered bool
 	d.ID, bracketed = strings.CutPrefix(id, "(")
 	d.Part, numbered = number(part)
-	if !bracketed || !numbered || d.ID == "" || strings.ContainsAny(d.ID, " \t") {
+	if !bracketed || !numbered || d.ID == "" || strings.ContainsAny(d.ID, " \t\r") {
 		return nil, r.errorf(r.line, "expected `#begin document (ID); part N`, not %s", excerpt(begin))
 	}
 	r.mentions = r.mentions[:0]
