@@ -132,7 +132,7 @@ func Examples(t *tasks.Task, c *Corpus) ([]table.Example, *Report, error) {
 	}
 	for _, split := range datasets.Splits {
 		if report.Rows[split] == 0 {
-			return nil, report, &datasets.Error{File: c.Name, Msg: fmt.Sprintf("gives task %s no %s example%s", t.Name, split, report.because())}
+			return nil, report, &datasets.Error{File: c.Name, Msg: fmt.Sprintf("task %s finds no %s example%s", t.Name, split, report.because())}
 		}
 	}
 	return rows, report, nil
