@@ -37,3 +37,24 @@ func TestReadSummaries(t *testing.T) {
 		}
 	}
 }
+
+// FuzzReadSummaries reads anything: an *Error, or summaries that are whole and unique.
+func FuzzReadSummaries(f *testing.F) {
+	f.Add([]byte(`{"document": "nw/x", "share": 0.1, "summary": "A."}` + "\n"))
+	f.Add([]byte("\n{\"share\": 1e999}\n"))
+	f.Fuzz(func(t *testing.T, src []byte) {
+		summaries, err := ReadSummaries(fstest.MapFS{"s.jsonl": {Data: src}}, "s.jsonl")
+		var bad *Error
+		if err != nil && !errors.As(err, &bad) {
+			t.Fatalf("%v is no *Error", err)
+		}
+		seen := map[Summary]bool{}
+		for _, s := range summaries {
+			key := Summary{Document: s.Document, Share: s.Share}
+			if s.Document == "" || s.Summary == "" || !(s.Share > 0 && s.Share <= 1) || seen[key] {
+				t.Fatalf("%+v of %+v", s, summaries)
+			}
+			seen[key] = true
+		}
+	})
+}
