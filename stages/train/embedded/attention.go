@@ -1,11 +1,6 @@
 package embedded
 
-import (
-	"math"
-
-	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas32"
-)
+import "math"
 
 // An attention is scaled dot-product attention of grouped heads over one sequence, causal or not.
 // It has no weights of its own.
@@ -19,8 +14,8 @@ type attention struct {
 }
 
 // head views head h of x (t × heads·dim) as a t × dim matrix.
-func (a *attention) head(x []float32, h, heads, t int) blas32.General {
-	return blas32.General{Rows: t, Cols: a.dim, Stride: heads * a.dim, Data: x[h*a.dim : (t-1)*heads*a.dim+(h+1)*a.dim]}
+func (a *attention) head(x []float32, h, heads, t int) view {
+	return view{rows: t, cols: a.dim, stride: heads * a.dim, data: x[h*a.dim : (t-1)*heads*a.dim+(h+1)*a.dim]}
 }
 
 // forward sets o (t × heads·dim) from q (t × heads·dim), k and v (t × kvHeads·dim).
@@ -31,7 +26,7 @@ func (a *attention) forward(o, q, k, v []float32, t int) {
 	group := a.heads / a.kvHeads
 	for h := range a.heads {
 		p := a.p[h*t*t : (h+1)*t*t]
-		blas32.Gemm(blas.NoTrans, blas.Trans, scale, a.head(q, h, a.heads, t), a.head(k, h/group, a.kvHeads, t), 0, matrix(t, t, p))
+		gemm(matrix(t, t, p), a.head(q, h, a.heads, t), a.head(k, h/group, a.kvHeads, t).t(), scale, 0)
 		for i := range t {
 			row := p[i*t : (i+1)*t]
 			seen := t
@@ -41,7 +36,7 @@ func (a *attention) forward(o, q, k, v []float32, t int) {
 			}
 			softmax(row[:seen])
 		}
-		blas32.Gemm(blas.NoTrans, blas.NoTrans, 1, matrix(t, t, p), a.head(v, h/group, a.kvHeads, t), 0, a.head(o, h, a.heads, t))
+		gemm(a.head(o, h, a.heads, t), matrix(t, t, p), a.head(v, h/group, a.kvHeads, t), 1, 0)
 	}
 }
 
@@ -54,8 +49,8 @@ func (a *attention) backward(dq, dk, dv, do []float32, t int) {
 		p := a.p[h*t*t : (h+1)*t*t]
 		kv := h / group
 		doh := a.head(do, h, a.heads, t)
-		blas32.Gemm(blas.NoTrans, blas.Trans, 1, doh, a.head(a.v, kv, a.kvHeads, t), 0, matrix(t, t, a.dp))
-		blas32.Gemm(blas.Trans, blas.NoTrans, 1, matrix(t, t, p), doh, 1, a.head(dv, kv, a.kvHeads, t))
+		gemm(matrix(t, t, a.dp), doh, a.head(a.v, kv, a.kvHeads, t).t(), 1, 0)
+		gemm(a.head(dv, kv, a.kvHeads, t), matrix(t, t, p).t(), doh, 1, 1)
 		for i := range t {
 			pr, dr := p[i*t:(i+1)*t], a.dp[i*t:(i+1)*t]
 			if a.causal {
@@ -64,8 +59,8 @@ func (a *attention) backward(dq, dk, dv, do []float32, t int) {
 			}
 			softmaxBackward(dr, pr)
 		}
-		blas32.Gemm(blas.NoTrans, blas.NoTrans, scale, matrix(t, t, a.dp), a.head(a.k, kv, a.kvHeads, t), 1, a.head(dq, h, a.heads, t))
-		blas32.Gemm(blas.Trans, blas.NoTrans, scale, matrix(t, t, a.dp), a.head(a.q, h, a.heads, t), 1, a.head(dk, kv, a.kvHeads, t))
+		gemm(a.head(dq, h, a.heads, t), matrix(t, t, a.dp), a.head(a.k, kv, a.kvHeads, t), scale, 1)
+		gemm(a.head(dk, kv, a.kvHeads, t), matrix(t, t, a.dp).t(), a.head(a.q, h, a.heads, t), scale, 1)
 	}
 }
 

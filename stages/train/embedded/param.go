@@ -1,11 +1,6 @@
 package embedded
 
-import (
-	"math"
-
-	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas32"
-)
+import "math"
 
 // A param is one weight of a model with, when it is trained, its gradient. Matrices are row-major,
 // out × in, as in PyTorch.
@@ -31,24 +26,19 @@ func (p *param) train() {
 	}
 }
 
-// matrix views row-major data as a blas32 matrix.
-func matrix(rows, cols int, data []float32) blas32.General {
-	return blas32.General{Rows: rows, Cols: cols, Stride: cols, Data: data}
-}
-
 // mulT sets y (t × out) to beta·y + alpha·x·wᵀ, for x (t × in) and w (out × in).
 func mulT(y, x, w []float32, t, in, out int, alpha, beta float32) {
-	blas32.Gemm(blas.NoTrans, blas.Trans, alpha, matrix(t, in, x), matrix(out, in, w), beta, matrix(t, out, y))
+	gemm(matrix(t, out, y), matrix(t, in, x), matrix(out, in, w).t(), alpha, beta)
 }
 
 // mul sets y (t × in) to beta·y + alpha·x·w, for x (t × out) and w (out × in).
 func mul(y, x, w []float32, t, out, in int, alpha, beta float32) {
-	blas32.Gemm(blas.NoTrans, blas.NoTrans, alpha, matrix(t, out, x), matrix(out, in, w), beta, matrix(t, in, y))
+	gemm(matrix(t, in, y), matrix(t, out, x), matrix(out, in, w), alpha, beta)
 }
 
 // outer adds alpha·xᵀ·y to g (a × b), for x (t × a) and y (t × b).
 func outer(g, x, y []float32, t, a, b int, alpha float32) {
-	blas32.Gemm(blas.Trans, blas.NoTrans, alpha, matrix(t, a, x), matrix(t, b, y), 1, matrix(a, b, g))
+	gemm(matrix(a, b, g), matrix(t, a, x).t(), matrix(t, b, y), alpha, 1)
 }
 
 // A linear is a dense layer y = x·Wᵀ + b with an optional adapter.
