@@ -97,3 +97,16 @@ func BenchmarkGemm(b *testing.B) {
 		})
 	}
 }
+
+// TestExp32 holds the single-precision exponential against math.Exp.
+func TestExp32(t *testing.T) {
+	for x := float32(-86.5); x < 88; x += 0.0137 {
+		want := math.Exp(float64(x))
+		if got := float64(exp32(x)); math.Abs(got-want) > 3e-7*want {
+			t.Fatalf("exp(%v) = %v, want %v", x, got, want)
+		}
+	}
+	if exp32(-100) != 0 || !math.IsInf(float64(exp32(100)), 1) || exp32(0) != 1 {
+		t.Errorf("exp at the ends: %v %v %v", exp32(-100), exp32(100), exp32(0))
+	}
+}

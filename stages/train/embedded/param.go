@@ -113,4 +113,34 @@ func buffer(old []float32, n int) []float32 {
 }
 
 func sqrt32(x float32) float32 { return float32(math.Sqrt(float64(x))) }
-func exp32(x float32) float32  { return float32(math.Exp(float64(x))) }
+
+// exp32 is eˣ in single precision, to 2 units in the last place: x = n·ln 2 + r with |r| ≤ ln 2/2,
+// a polynomial for eʳ, and n into the exponent. math.Exp takes four times as long, and softmax calls
+// it for every pair of tokens.
+func exp32(x float32) float32 {
+	const (
+		log2e = 1.44269504
+		ln2Hi = 0.693359375 // exact in a few bits, so that n·ln2Hi is
+		ln2Lo = -2.12194440e-4
+	)
+	if x < -87 {
+		return 0
+	}
+	if x > 88 {
+		return float32(math.Inf(1))
+	}
+	half := float32(0.5)
+	if x < 0 {
+		half = -0.5
+	}
+	n := int32(x*log2e + half)
+	r := x - float32(n)*ln2Hi - float32(n)*ln2Lo
+	p := float32(1.9875691500e-4)
+	p = p*r + 1.3981999507e-3
+	p = p*r + 8.3334519073e-3
+	p = p*r + 4.1665795894e-2
+	p = p*r + 1.6666665459e-1
+	p = p*r + 5.0000001201e-1
+	y := p*r*r + r + 1
+	return y * math.Float32frombits(uint32(n+127)<<23)
+}
