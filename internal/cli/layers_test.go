@@ -28,7 +28,8 @@ var layers = [][]string{
 
 // sameLayer are the imports within a layer.
 var sameLayer = map[string][]string{
-	"taskvec/stages/train":    {"taskvec/stages/train/embedded"},
+	// Stages name the files of those they read.
+	"taskvec/stages/train":    {"taskvec/stages/train/embedded", "taskvec/stages/build", "taskvec/stages/pretrain"},
 	"taskvec/stages/pretrain": {"taskvec/stages/build", "taskvec/stages/train/embedded"},
 	// The two comparing stages go by the layout of factors that the collecting one makes.
 	"taskvec/stages/similarity": {"taskvec/stages/collect"},
