@@ -80,6 +80,10 @@ func TestLongestChains(t *testing.T) {
 			[]string{"[m The/DT Queen/NNP ] sat/VBD ./.", "[m Queen/NNP Ada/NNP ] sat/VBD ./.", "[m she/PRP ] sat/VBD ./."},
 			"The Queen sat. The Queen sat. The Queen sat.",
 		},
+		"a plural possessor gets an apostrophe": {
+			[]string{"[m the/DT sailors/NNS ] and/CC [m their/PRP$ ] captain/NN sat/VBD ./.", "[m They/PRP ] knew/VBD [m their/PRP$ ] ship/NN ./."},
+			"the sailors and the sailors' captain sat. the sailors knew the sailors' ship.",
+		},
 		"a chain of pronouns has its first for anchor": {
 			[]string{"[m I/PRP ] sat/VBD ./.", "[m you/PRP ] saw/VBD [m my/PRP$ ] hat/NN ./."},
 			"I sat. I saw I's hat.",

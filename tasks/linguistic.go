@@ -97,7 +97,8 @@ func coreArguments(in *Input) (answer, skipped string) {
 // longestChains is the sentences that mention the chains of the greatest number of mentions (all
 // that tie), every mention of these chains but the anchor itself replaced by its chain's anchor.
 // Where mentions lie in one another the outermost is replaced. A possessor stays one: his becomes
-// Mona's, and Mona's becomes Mona where it replaces no possessor.
+// Mona's or the sailors', and Mona's
+// becomes Mona where it replaces no possessor.
 func longestChains(in *Input) (answer, skipped string) {
 	if !in.Layers().Coref {
 		return "", "coreference not annotated"
@@ -158,7 +159,11 @@ func replaced(tokens []datasets.Token, spans []replacement) []datasets.Token {
 		}
 		out = append(out, unpossessed(at.anchor)...)
 		if possessive(tokens[at.Start:at.End]) {
-			out = append(out, datasets.Token{Word: "'s", POS: "POS"})
+			mark := "'s"
+			if last := out[len(out)-1]; strings.HasPrefix(last.POS, "NN") && strings.HasSuffix(last.POS, "S") && strings.HasSuffix(last.Word, "s") {
+				mark = "'" // of a plural
+			}
+			out = append(out, datasets.Token{Word: mark, POS: "POS"})
 		}
 		k = at.End
 	}
