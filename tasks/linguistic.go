@@ -97,8 +97,7 @@ func coreArguments(in *Input) (answer, skipped string) {
 // longestChains is the sentences that mention the chains of the greatest number of mentions (all
 // that tie), every mention of these chains but the anchor itself replaced by its chain's anchor.
 // Where mentions lie in one another the outermost is replaced. A possessor stays one: his becomes
-// Mona's or the sailors', and Mona's
-// becomes Mona where it replaces no possessor.
+// Mona's or the sailors', and Mona's becomes Mona where it replaces no possessor.
 func longestChains(in *Input) (answer, skipped string) {
 	if !in.Layers().Coref {
 		return "", "coreference not annotated"
