@@ -77,7 +77,7 @@ func run(ctx context.Context, w *pipeline.Work) error {
 	report, err := embedded.Pretrain(ctx, filepath.Join(w.Dir, ModelDir), embedded.Pretraining{
 		Config: embedded.Config{
 			Family: set.Family, Vocab: a.Vocabulary, Hidden: a.Hidden, Layers: a.Layers, Heads: a.Heads, KVHeads: a.KVHeads,
-			Intermediate: a.Intermediate, MaxPositions: a.MaxPositions, NormEps: 1e-5, RopeTheta: 10000,
+			Intermediate: a.Intermediate, MaxPositions: a.MaxPositions, NormEps: 1e-5, RopeTheta: 10000, Tied: true,
 		},
 		Epochs: set.Epochs, LearningRate: set.LearningRate, BatchSize: set.BatchSize, MaxLength: set.MaxLength,
 		WeightDecay: set.WeightDecay, Clip: set.Clip, Seed: set.Seed,

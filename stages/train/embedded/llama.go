@@ -149,23 +149,36 @@ func (m *llama) forward(tokens []int32) {
 	m.norm.forward(m.out, m.x, t)
 }
 
-// loss returns the summed cross-entropy of the positions whose target is not −1, and their number;
-// backward adds scale times its gradients.
-func (m *llama) loss(tokens, targets []int32, scale float32, backward bool) (float64, int) {
+// predictions runs the model and leaves in m.logits those of the positions whose target is not −1,
+// which it returns.
+func (m *llama) predictions(tokens, targets []int32) []int {
 	m.forward(tokens)
-	t, d := len(tokens), m.c.Hidden
-	var at []int
-	for i, y := range targets {
-		if y >= 0 {
-			at = append(at, i)
-		}
-	}
+	d, at := m.c.Hidden, supervisedAt(targets)
 	n := len(at)
 	m.picked, m.logits = buffer(m.picked, n*d), buffer(m.logits, n*m.c.Vocab)
 	for k, i := range at {
 		copy(m.picked[k*d:(k+1)*d], m.out[i*d:(i+1)*d])
 	}
 	m.head.forward(m.logits, m.picked, n)
+	return at
+}
+
+// supervisedAt lists the positions whose target is not −1.
+func supervisedAt(targets []int32) []int {
+	var at []int
+	for i, y := range targets {
+		if y >= 0 {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
+// loss returns the summed cross-entropy of the positions whose target is not −1, and their number;
+// backward adds scale times its gradients.
+func (m *llama) loss(tokens, targets []int32, scale float32, backward bool) (float64, int) {
+	at := m.predictions(tokens, targets)
+	t, d, n := len(tokens), m.c.Hidden, len(at)
 	total := crossEntropy(m.logits, m.c.Vocab, func(k int) int32 { return targets[at[k]] }, n, scale)
 	if !backward {
 		return total, n

@@ -181,21 +181,12 @@ func (m *roberta) backward(tokens []int32) {
 	}
 }
 
-// loss returns the summed cross-entropy of the masked positions, those whose target is not −1, and
-// their number; backward adds scale times its gradients.
-func (m *roberta) loss(tokens, targets []int32, scale float32, backward bool) (float64, int) {
+// predictions runs the model and leaves in m.logits the masked-language logits of the positions
+// whose target is not −1, which it returns.
+func (m *roberta) predictions(tokens, targets []int32) []int {
 	m.forward(tokens)
-	t, d := len(tokens), m.c.Hidden
-	var at []int
-	for i, y := range targets {
-		if y >= 0 {
-			at = append(at, i)
-		}
-	}
+	d, at := m.c.Hidden, supervisedAt(targets)
 	n := len(at)
-	if n == 0 {
-		return 0, 0
-	}
 	m.picked, m.hidden, m.normed, m.logits = buffer(m.picked, n*d), buffer(m.hidden, 2*n*d), buffer(m.normed, n*d), buffer(m.logits, n*m.c.Vocab)
 	for k, i := range at {
 		copy(m.picked[k*d:(k+1)*d], m.x[i*d:(i+1)*d])
@@ -208,6 +199,18 @@ func (m *roberta) loss(tokens, targets []int32, scale float32, backward bool) (f
 	for k := range n {
 		add(m.logits[k*m.c.Vocab:(k+1)*m.c.Vocab], m.lmBias.w)
 	}
+	return at
+}
+
+// loss returns the summed cross-entropy of the masked positions, those whose target is not −1, and
+// their number; backward adds scale times its gradients.
+func (m *roberta) loss(tokens, targets []int32, scale float32, backward bool) (float64, int) {
+	at := m.predictions(tokens, targets)
+	t, d, n := len(tokens), m.c.Hidden, len(at)
+	if n == 0 {
+		return 0, 0
+	}
+	pre := m.hidden[:n*d]
 	total := crossEntropy(m.logits, m.c.Vocab, func(k int) int32 { return targets[at[k]] }, n, scale)
 	if !backward {
 		return total, n
