@@ -147,7 +147,10 @@ func TestKeys(t *testing.T) {
 		want []string
 	}{
 		{"nothing", func(*experiment.Experiment, []Kind) {}, nil},
-		{"a label", func(e *experiment.Experiment, _ []Kind) { e.Stages[1].Name = "figures"; e.Stages[2].Needs[0] = "figures" }, nil},
+		{"a label", func(e *experiment.Experiment, _ []Kind) {
+			e.Stages[1].Name = "figures"
+			e.Stages[2].Needs[0] = "figures"
+		}, nil},
 		{"what bears on no result", func(e *experiment.Experiment, _ []Kind) { e.Stages[1].Retry.Limit = 9; e.Stages[1].Memory = 1 }, nil},
 		{"the seed", func(e *experiment.Experiment, _ []Kind) { e.Seed++ }, []string{"numbers/a", "numbers/bb", "doubled/a", "doubled/bb", "total"}},
 		{"one version", func(_ *experiment.Experiment, k []Kind) { k[1].Version++ }, []string{"doubled/a", "doubled/bb", "total"}},
