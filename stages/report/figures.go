@@ -1,8 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"image/color"
+	"math"
 	"path/filepath"
 	"slices"
 
@@ -180,6 +182,7 @@ func heatMap(name, title string, tasks []string, m [][]float64) (*Figure, error)
 	p.X.Tick.Label.Rotation = 0.6
 	p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = draw.XRight, draw.YTop
 	p.X.Padding, p.Y.Padding = vg.Points(2), vg.Points(2)
+	p.Y.Label.Text = " " // room for the longest name
 	side := vg.Length(len(tasks))*1.7*vg.Centimeter + 5*vg.Centimeter
 	return &Figure{
 		Name: name, Title: title, Width: side, Height: side - 0.8*vg.Centimeter, plot: p,
@@ -227,6 +230,7 @@ func pcaMap(name, title string, tasks []string, m [][]float64) (*Figure, error) 
 	p.X.Label.Text, p.Y.Label.Text = axis(0), axis(1)
 	p.Add(plotter.NewGrid())
 	p.Legend.Top = true
+	labelY := apart(c.scores)
 	groups := map[string][]int{}
 	for i, t := range tasks {
 		groups[family(t)] = append(groups[family(t)], i)
@@ -237,14 +241,18 @@ func pcaMap(name, title string, tasks []string, m [][]float64) (*Figure, error) 
 		if len(groups[fam]) == 0 {
 			continue
 		}
+		var points plotter.XYs
 		var xy plotter.XYLabels
 		var data []o
 		for _, i := range groups[fam] {
-			xy.XYs = append(xy.XYs, plotter.XY{X: c.scores[i][0], Y: c.scores[i][1]})
+			points = append(points, plotter.XY{X: c.scores[i][0], Y: c.scores[i][1]})
+			xy.XYs = append(xy.XYs, plotter.XY{X: c.scores[i][0], Y: labelY[i]})
 			xy.Labels = append(xy.Labels, tasks[i])
-			data = append(data, o{"name": tasks[i], "value": c.scores[i]})
+			// The chart is about 340 pixels high; its label moves as far as the figure's.
+			up := 340 * (labelY[i] - c.scores[i][1]) / max(1e-9, spread(c.scores, 1))
+			data = append(data, o{"name": tasks[i], "value": c.scores[i], "label": o{"offset": []float64{0, -math.Round(up)}}})
 		}
-		s, err := plotter.NewScatter(xy.XYs)
+		s, err := plotter.NewScatter(points)
 		if err != nil {
 			return nil, fmt.Errorf("draw %s: %w", name, err)
 		}
@@ -271,6 +279,36 @@ func pcaMap(name, title string, tasks []string, m [][]float64) (*Figure, error) 
 			"series": series,
 		},
 	}, nil
+}
+
+// apart returns heights for the points' labels, which stand to their right: that of the point, or
+// above the label below where the two would overlap.
+func apart(scores [][2]float64) []float64 {
+	gap, width := 0.05*spread(scores, 1), 0.35*spread(scores, 0)
+	order := make([]int, len(scores))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(scores[a][1], scores[b][1]) })
+	heights := make([]float64, len(scores))
+	for n, i := range order {
+		heights[i] = scores[i][1]
+		for _, j := range order[:n] {
+			if math.Abs(scores[i][0]-scores[j][0]) < width {
+				heights[i] = max(heights[i], heights[j]+gap)
+			}
+		}
+	}
+	return heights
+}
+
+// spread is the distance between the least and the largest coordinate k.
+func spread(scores [][2]float64, k int) float64 {
+	lo, hi := scores[0][k], scores[0][k]
+	for _, p := range scores {
+		lo, hi = min(lo, p[k]), max(hi, p[k])
+	}
+	return hi - lo
 }
 
 // widen leaves room for the labels beside the points.

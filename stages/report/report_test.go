@@ -308,3 +308,15 @@ func TestPublished(t *testing.T) {
 		t.Error("a model of no variant is compared")
 	}
 }
+
+// TestApart keeps labels of near points apart, and leaves the others at their points.
+func TestApart(t *testing.T) {
+	got := apart([][2]float64{{0, 0}, {0.1, 0.01}, {0.9, 0.02}, {1, 1}})
+	want := []float64{0, 0.05, 0.02, 1}
+	for i := range want {
+		if math.Abs(got[i]-want[i]) > 1e-12 {
+			t.Errorf("heights %v, want %v", got, want)
+			break
+		}
+	}
+}
