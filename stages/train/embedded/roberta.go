@@ -38,9 +38,8 @@ type robertaLayer struct {
 	qx, kx, vx []float32
 	ax, a2, n1 []float32
 	ix, gx, o2 []float32
-	y          []float32
 	dq, dk, dv []float32
-	da, d1, d2 []float32
+	da, d1     []float32
 	di         []float32
 }
 

@@ -1,6 +1,6 @@
 // Package embedded is the trainer in pure Go: a decoder of the Llama layout and an encoder of the
-// RoBERTa layout, forward and backward by hand over gonum's BLAS, with LoRA, AdamW and a byte-level
-// BPE tokenizer. It reads and writes Hugging Face and PEFT folders.
+// RoBERTa layout, forward and backward by hand over a small matrix kernel, with LoRA, AdamW and a
+// byte-level BPE tokenizer. It reads and writes Hugging Face and PEFT folders.
 //
 // It is for models of up to a few million parameters, whose training takes seconds on one core. It
 // is no framework: there is no automatic differentiation, no half precision and no GPU. A job uses

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import torch
 from peft import PeftModel
@@ -10,7 +11,9 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 folder, family, adapter, items = sys.argv[1:5]
 if family == "roberta":
-    base = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2, dtype=torch.float32)
+    base = AutoModelForSequenceClassification.from_pretrained(
+        folder, num_labels=2, dtype=torch.float32
+    )
 else:
     base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
 model = PeftModel.from_pretrained(base, adapter, is_trainable=True)
@@ -28,7 +31,7 @@ for key, value in load_file(f"{adapter}/adapter_model.safetensors").items():
     if len(found) != 1:
         unused.append(key)
 total, count = 0.0, 0
-for item in json.load(open(items)):
+for item in json.loads(Path(items).read_text()):
     with torch.no_grad():
         logits = model(torch.tensor([item["tokens"]])).logits[0]
     if family == "roberta":

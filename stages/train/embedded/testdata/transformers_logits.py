@@ -9,7 +9,9 @@ from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokeniz
 folder, family, texts = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 tokenizer = AutoTokenizer.from_pretrained(folder)
 kind = AutoModelForMaskedLM if family == "roberta" else AutoModelForCausalLM
-model, info = kind.from_pretrained(folder, output_loading_info=True, dtype=torch.float32)
+model, info = kind.from_pretrained(
+    folder, output_loading_info=True, dtype=torch.float32
+)
 problems = {k: sorted(map(str, v)) for k, v in info.items() if v}
 if problems:
     sys.exit(f"loading is not clean: {problems}")
