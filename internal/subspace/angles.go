@@ -78,15 +78,3 @@ func residual(u, v, overlap Matrix) reflectors {
 func clone(m Matrix) Matrix {
 	return Matrix{m.Rows, m.Cols, slices.Clone(m.Data)}
 }
-
-// Grassmann returns √Σθ², the geodesic distance on the Grassmannian (arXiv 2503.05491, eq. 10).
-func Grassmann(theta []float64) float64 { return norm(theta) }
-
-// GrassmannSum returns Σθ.
-func GrassmannSum(theta []float64) float64 {
-	sum := 0.0
-	for _, t := range theta {
-		sum += t
-	}
-	return sum
-}

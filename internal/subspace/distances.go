@@ -1,0 +1,125 @@
+package subspace
+
+import (
+	"math"
+	"slices"
+)
+
+// Distances of two spaces from their principal angles θ, in the order Angles gives them (ascending,
+// the angles that unequal dimensions leave undefined being π/2). Names and formulas are those of
+// Ye and Lim, Schubert varieties and distances between subspaces of different dimensions (arXiv
+// 1407.0900), table 1. Each is symmetric, 0 for equal spaces and blind to the choice of bases; of no
+// angles, each is 0.
+
+// orthogonal is the cosine below which two directions count as orthogonal: rounding leaves that
+// much of the inner product of unit vectors.
+const orthogonal = 1e-14
+
+// paperCosine is the largest cosine that the public code of arXiv 2503.05491 lets pass.
+const paperCosine = 0.9999
+
+// Grassmann returns √Σθ², the geodesic distance on the Grassmannian (arXiv 2503.05491, eq. 10).
+func Grassmann(theta []float64) float64 { return norm(theta) }
+
+// GrassmannPaper returns √Σθ² as the public code of arXiv 2503.05491 computes it, with cosines
+// clamped to ±0.9999: no angle reads less than 0.01414, and two equal spaces of 8 dimensions
+// are 0.0400 apart.
+func GrassmannPaper(theta []float64) float64 {
+	clamped := slices.Clone(theta)
+	for i, t := range clamped {
+		clamped[i] = max(t, math.Acos(paperCosine))
+	}
+	return norm(clamped)
+}
+
+// GrassmannSum returns Σθ.
+func GrassmannSum(theta []float64) float64 {
+	sum := 0.0
+	for _, t := range theta {
+		sum += t
+	}
+	return sum
+}
+
+// Chordal returns √Σ sin²θ, for equal dimensions ‖P₁−P₂‖_F/√2 of the orthogonal projectors.
+func Chordal(theta []float64) float64 {
+	sines := make([]float64, len(theta))
+	for i, t := range theta {
+		sines[i] = math.Sin(t)
+	}
+	return norm(sines)
+}
+
+// Asimov returns the largest angle.
+func Asimov(theta []float64) float64 {
+	if len(theta) == 0 {
+		return 0
+	}
+	return slices.Max(theta)
+}
+
+// ProjectionDistance returns the sine of the largest angle, for equal dimensions ‖P₁−P₂‖₂.
+func ProjectionDistance(theta []float64) float64 { return math.Sin(Asimov(theta)) }
+
+// Procrustes returns 2·√Σ sin²(θ/2), how near two orthonormal bases of the spaces can be brought.
+func Procrustes(theta []float64) float64 {
+	sines := make([]float64, len(theta))
+	for i, t := range theta {
+		sines[i] = 2 * math.Sin(t/2)
+	}
+	return norm(sines)
+}
+
+// logCosines returns ln Π cos²θ = Σ ln(1 − sin²θ), good for small angles, where the product itself
+// rounds to 1; −Inf when two directions are orthogonal.
+func logCosines(theta []float64) float64 {
+	sum := 0.0
+	for _, t := range theta {
+		if math.Cos(t) < orthogonal {
+			return math.Inf(-1)
+		}
+		if t < 1 {
+			sine := math.Sin(t)
+			sum += math.Log1p(-sine * sine)
+		} else {
+			sum += 2 * math.Log(math.Cos(t))
+		}
+	}
+	return sum
+}
+
+// Martin returns √(−2 ln Π cosθ); +Inf where some angle is π/2.
+func Martin(theta []float64) float64 { return math.Sqrt(max(0, -logCosines(theta))) }
+
+// BinetCauchy returns √(1 − Π cos²θ), in [0, 1].
+func BinetCauchy(theta []float64) float64 { return math.Sqrt(max(0, -math.Expm1(logCosines(theta)))) }
+
+// FubiniStudy returns arccos Π cosθ, in [0, π/2].
+func FubiniStudy(theta []float64) float64 {
+	return math.Atan2(BinetCauchy(theta), math.Exp(logCosines(theta)/2))
+}
+
+// Phi returns ‖U_iᵀU_j‖_F²/min(k_i, k_j) in [0, 1] of one side of two updates: the share of the
+// smaller space that lies in the other, a similarity (Hu et al., LoRA, arXiv 2106.09685, eq. 4). It
+// is 0 when an update is zero.
+func (s *Set) Phi(side Side, i, j int) float64 {
+	overlap := s.overlap(side, i, j)
+	k := min(overlap.Rows, overlap.Cols)
+	if k == 0 {
+		return 0
+	}
+	size := norm(overlap.Data)
+	return min(1, size*size/float64(k))
+}
+
+// SpectralL2 returns ‖S_i − S_j‖₂, the shorter spectrum filled up with zeros: what ‖ΔW_i−ΔW_j‖_F
+// would be if the two updates had the same singular vectors, and its lower bound (Mirsky).
+func (s *Set) SpectralL2(i, j int) float64 {
+	a, b := s.of[i].S, s.of[j].S
+	gaps := make([]float64, max(len(a), len(b)))
+	copy(gaps, a)
+	for m, v := range b {
+		gaps[m] -= v
+	}
+	return norm(gaps)
+}
