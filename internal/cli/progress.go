@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -114,7 +115,7 @@ type barView struct {
 // A jobBar is the bar of one job and the note beside it.
 type jobBar struct {
 	bar  *mpb.Bar
-	note string
+	note atomic.Value // string; the drawing goroutine reads it
 }
 
 func (v *barView) start(jobs int) {
@@ -147,12 +148,13 @@ func (v *barView) progress(ev pipeline.Event) {
 	b := v.bars[ev.Job]
 	if b == nil {
 		b = &jobBar{}
+		b.note.Store("")
 		b.bar = v.p.AddBar(0, mpb.BarRemoveOnComplete(),
 			mpb.PrependDecorators(decor.Name(ev.Job, decor.WCSyncSpaceR)),
-			mpb.AppendDecorators(decor.Percentage(decor.WC{W: 5}), decor.Any(func(decor.Statistics) string { return "  " + b.note })))
+			mpb.AppendDecorators(decor.Percentage(decor.WC{W: 5}), decor.Any(func(decor.Statistics) string { return "  " + b.note.Load().(string) })))
 		v.bars[ev.Job] = b
 	}
-	b.note = ev.Note
+	b.note.Store(ev.Note)
 	if ev.Total > 0 {
 		b.bar.SetTotal(ev.Total, false)
 		b.bar.SetCurrent(ev.Done)
