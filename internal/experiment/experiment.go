@@ -53,7 +53,7 @@ type Architecture struct {
 	Hidden       int `yaml:"hidden" json:"hidden" doc:"width of the residual stream" default:"96" min:"8"`
 	Layers       int `yaml:"layers" json:"layers" doc:"number of layers" default:"4" min:"1"`
 	Heads        int `yaml:"heads" json:"heads" doc:"attention heads" default:"6" min:"1"`
-	KVHeads      int `yaml:"kv_heads" json:"kv_heads" doc:"key and value heads (grouped-query attention; llama only)" default:"3" min:"1"`
+	KVHeads      int `yaml:"kv_heads" json:"kv_heads" doc:"key and value heads (grouped-query attention; llama only)" default:"3" min:"1" max:"1000"`
 	Intermediate int `yaml:"intermediate" json:"intermediate" doc:"width of the feed-forward layer" default:"256" min:"8"`
 	MaxPositions int `yaml:"max_positions" json:"max_positions" doc:"longest sequence in tokens" default:"1024" min:"16"`
 }
@@ -61,8 +61,8 @@ type Architecture struct {
 // LoRA are the adapter settings, in PEFT's terms.
 type LoRA struct {
 	Rank          int      `yaml:"rank" json:"rank" doc:"rank r of every adapted module" default:"8" min:"1"`
-	Alpha         float64  `yaml:"alpha" json:"alpha" doc:"ΔW = alpha/r·BA" default:"16"`
-	Dropout       float64  `yaml:"dropout" json:"dropout" doc:"dropout before A while training" default:"0.05" min:"0" max:"1"`
+	Alpha         float64  `yaml:"alpha" json:"alpha" doc:"ΔW = alpha/r·BA" default:"16" above:"0"`
+	Dropout       float64  `yaml:"dropout" json:"dropout" doc:"dropout before A while training" default:"0.05" min:"0" below:"1"`
 	TargetModules []string `yaml:"target_modules" json:"target_modules,omitempty" doc:"module types to adapt; default q_proj and v_proj, query and value for RoBERTa"`
 }
 
@@ -74,6 +74,7 @@ type Stage struct {
 	Matrix  Matrix   `yaml:"matrix" doc:"axes (model, task) whose combinations are the stage's jobs, and combinations to exclude"`
 	Runner  string   `yaml:"runner" doc:"where train jobs run" enum:"embedded"`
 	Memory  Quantity `yaml:"memory" doc:"memory a job needs while it runs, such as 2Gi"`
+	GPUs    int      `yaml:"gpus" doc:"GPUs a job needs to itself while it runs" min:"0"`
 	With    any      `yaml:"with" doc:"settings of this kind of stage"`
 	Retry   Retry    `yaml:"retry" doc:"how often and when a job is tried again that failed for a passing reason (exit 75, killed, pre-empted)"`
 	Timeout Duration `yaml:"timeout" doc:"a job that runs longer fails, such as 12h"`
@@ -83,7 +84,7 @@ type Stage struct {
 type Retry struct {
 	Limit   int      `yaml:"limit" doc:"further attempts after the first" default:"0" min:"0"`
 	Backoff Duration `yaml:"backoff" doc:"wait before the second attempt, such as 1m" default:"10s"`
-	Factor  float64  `yaml:"factor" doc:"each further wait is this many times the last" default:"2" min:"1"`
+	Factor  float64  `yaml:"factor" doc:"each further wait is this many times the last" default:"2" min:"1" max:"100"`
 }
 
 // BuildWith are the settings of a build stage: one job a task.
@@ -94,7 +95,7 @@ type BuildWith struct {
 // PretrainWith are the settings of a pretrain stage: one job a model.
 type PretrainWith struct {
 	Epochs       int     `yaml:"epochs" json:"epochs" doc:"passes over the corpus text" default:"10" min:"1"`
-	LearningRate float64 `yaml:"learning_rate" json:"learning_rate" doc:"peak learning rate (AdamW, linear warm-up, cosine to a tenth)" default:"3e-3"`
+	LearningRate float64 `yaml:"learning_rate" json:"learning_rate" doc:"peak learning rate (AdamW, linear warm-up, cosine to a tenth)" default:"3e-3" above:"0"`
 	BatchSize    int     `yaml:"batch_size" json:"batch_size" doc:"sequences a step" default:"4" min:"1"`
 	MaxLength    int     `yaml:"max_length" json:"max_length" doc:"tokens a sequence" default:"256" min:"8"`
 	WeightDecay  float64 `yaml:"weight_decay" json:"weight_decay" doc:"decoupled weight decay of AdamW" default:"0.01" min:"0"`
@@ -104,7 +105,7 @@ type PretrainWith struct {
 // TrainWith are the settings of a train stage: one job a model and task.
 type TrainWith struct {
 	Epochs       int     `yaml:"epochs" json:"epochs" doc:"passes over the task's training examples" default:"6" min:"1"`
-	LearningRate float64 `yaml:"learning_rate" json:"learning_rate" doc:"peak learning rate" default:"4e-5"`
+	LearningRate float64 `yaml:"learning_rate" json:"learning_rate" doc:"peak learning rate" default:"4e-5" above:"0"`
 	Schedule     string  `yaml:"schedule" json:"schedule" doc:"learning-rate schedule after warm-up" enum:"constant,linear,cosine" default:"constant"`
 	Warmup       float64 `yaml:"warmup" json:"warmup" doc:"share of the steps that warm up" default:"0" min:"0" max:"1"`
 	BatchSize    int     `yaml:"batch_size" json:"batch_size" doc:"examples a forward pass" default:"1" min:"1"`
@@ -122,13 +123,13 @@ type CollectWith struct{}
 
 // SimilarityWith are the settings of a similarity stage.
 type SimilarityWith struct {
-	Measures []string `yaml:"measures" json:"measures" doc:"symmetric measures to compute; default all" enum:"grassmann,grassmann_sum,cosine,l2"`
+	Measures []string `yaml:"measures" json:"measures" doc:"symmetric measures to compute; default all" enum:"grassmann,grassmann_sum,grassmann_paper,chordal,asimov,fubini_study,martin,binet_cauchy,procrustes,projection,phi,cosine,l2,spectral_l2"`
 }
 
 // ProjectionWith are the settings of a projection stage.
 type ProjectionWith struct {
 	Pairs [][]string `yaml:"pairs" json:"pairs" doc:"ordered [source, target] pairs; default all of a model"`
-	P     float64    `yaml:"p" json:"p" doc:"order of the measure lp" default:"3" min:"1"`
+	P     float64    `yaml:"p" json:"p" doc:"order of the measure lp" default:"3" min:"1" max:"1000"`
 	Sign  string     `yaml:"sign" json:"sign" doc:"what negative entries of S2 count as" enum:"abs,clip,signed" default:"abs"`
 }
 

@@ -8,7 +8,7 @@ import (
 // Distances of two spaces from their principal angles θ, in the order Angles gives them (ascending,
 // the angles that unequal dimensions leave undefined being π/2). Names and formulas are those of
 // Ye and Lim, Schubert varieties and distances between subspaces of different dimensions (arXiv
-// 1407.0900), table 1. Each is symmetric, 0 for equal spaces and blind to the choice of bases; of no
+// 1407.0900) where it has them. Each is symmetric, 0 for equal spaces and blind to the choice of bases; of no
 // angles, each is 0.
 
 // orthogonal is the cosine below which two directions count as orthogonal: rounding leaves that

@@ -74,23 +74,42 @@ func TestPlanted(t *testing.T) {
 	s2 := []float64{2 * math.Cos(theta[0]) * math.Cos(phi[0]), 4 * math.Cos(theta[1]) * math.Cos(phi[1])}
 	flat := math.Pi / 2
 	similarities := map[string]float64{
-		"sum ner column grassmann": math.Hypot(theta[0], theta[1]), "sum ner column grassmann_sum": theta[0] + theta[1],
-		"sum ner row grassmann": math.Hypot(phi[0], phi[1]), "sum ner row grassmann_sum": phi[0] + phi[1],
 		"sum ner column cosine": 1 - product/math.Sqrt(10*20), "sum ner column l2": math.Sqrt(10 + 20 - 2*product),
+		"sum ner column spectral_l2": math.Hypot(3-4, 1-2), // spectra are in descending order
 	}
+	sided := func(pair string, a, b float64) { // the two angles, neither π/2
+		product := math.Cos(a) * math.Cos(b)
+		for name, v := range map[string]float64{
+			"grassmann": math.Hypot(a, b), "grassmann_sum": a + b, "grassmann_paper": math.Hypot(max(a, math.Acos(0.9999)), b),
+			"chordal": math.Hypot(math.Sin(a), math.Sin(b)), "asimov": max(a, b), "fubini_study": math.Acos(product),
+			"martin": math.Sqrt(-2 * math.Log(product)), "binet_cauchy": math.Sqrt(1 - product*product),
+			"procrustes": 2 * math.Hypot(math.Sin(a/2), math.Sin(b/2)), "projection": math.Sin(max(a, b)),
+			"phi": (math.Pow(math.Cos(a), 2) + math.Pow(math.Cos(b), 2)) / 2,
+		} {
+			similarities[pair+" "+name] = v
+		}
+	}
+	sided("sum ner column", theta[0], theta[1])
+	sided("sum ner row", phi[0], phi[1])
 	for _, p := range []string{"sum", "ner"} {
 		for _, side := range []string{"column", "row"} {
-			similarities[p+" has-date "+side+" grassmann"] = math.Sqrt2 * flat
-			similarities[p+" has-date "+side+" grassmann_sum"] = 2 * flat
+			for name, v := range map[string]float64{
+				"grassmann": math.Sqrt2 * flat, "grassmann_sum": 2 * flat, "grassmann_paper": math.Sqrt2 * flat, "chordal": math.Sqrt2,
+				"asimov": flat, "fubini_study": flat, "martin": math.Inf(1), "binet_cauchy": 1, "procrustes": 2, "projection": 1, "phi": 0,
+			} {
+				similarities[p+" has-date "+side+" "+name] = v
+			}
 		}
 		similarities[p+" has-date column cosine"] = 1
 		similarities[p+" has-date column l2"] = math.Sqrt(map[string]float64{"sum": 10, "ner": 20}[p] + 2)
 	}
+	similarities["sum has-date column spectral_l2"] = math.Hypot(3-1, 0)
+	similarities["ner has-date column spectral_l2"] = math.Hypot(4-1, 2-1)
 	seen := map[string]int{}
 	for _, row := range r.Similarity {
 		name := fmt.Sprintf("%s %s %s %s", row.TaskI, row.TaskJ, row.Side, row.Measure)
 		seen[name]++
-		if want, ok := similarities[name]; !ok || math.Abs(row.Value-want) > 1e-12 {
+		if want, ok := similarities[name]; !ok || row.Value != want && !(math.Abs(row.Value-want) <= 1e-12) {
 			t.Errorf("%s at layer %d %s = %v, want %v", name, row.Layer, row.Module, row.Value, want)
 		}
 	}
@@ -277,11 +296,12 @@ func TestNotes(t *testing.T) {
 			t.Errorf("notes %q lack %q", notes, want)
 		}
 	}
+	const perPair = 11*2 + 3 // measures of each side, and of the whole ΔW
 	count := map[string]int{}
 	for _, row := range r.Similarity {
 		count[row.Module+" "+row.TaskJ]++
 	}
-	if count["q_proj fewer"] != 2*6 || count["v_proj fewer"] != 0 || count["v_proj task-01"] != 6 {
+	if count["q_proj fewer"] != 2*perPair || count["v_proj fewer"] != 0 || count["v_proj task-01"] != perPair {
 		t.Errorf("rows %v", count)
 	}
 	if last != [2]int64{2, 2} {

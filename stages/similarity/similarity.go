@@ -19,22 +19,43 @@ import (
 )
 
 // Kind is the similarity stage: factors.arrow → similarity.arrow.
-var Kind = pipeline.Kind{Name: "similarity", Version: 1, Publish: "results", Resolve: resolve, Run: run}
+var Kind = pipeline.Kind{Name: "similarity", Version: 2, Publish: "results", Resolve: resolve, Run: run}
 
 // File is the name of the file the stage writes.
 const File = "similarity.arrow"
 
-// The measures' names, as in similarity.arrow. All are 0 for a task and itself.
+// The measures' names, as in similarity.arrow. All but Phi are distances: 0 for a task and itself.
 const (
-	Grassmann    = "grassmann"     // √Σθ², the geodesic distance of the spaces (arXiv 2503.05491, eq. 10)
-	GrassmannSum = "grassmann_sum" // Σθ, in radians
-	Cosine       = "cosine"        // 1 − ⟨ΔW_i,ΔW_j⟩/(‖ΔW_i‖‖ΔW_j‖), in [0, 2]
-	L2           = "l2"            // ‖ΔW_i−ΔW_j‖_F
+	Grassmann      = "grassmann"       // √Σθ², the geodesic distance of the spaces (arXiv 2503.05491, eq. 10)
+	GrassmannSum   = "grassmann_sum"   // Σθ, in radians
+	GrassmannPaper = "grassmann_paper" // √Σθ² with cosines clamped to ±0.9999, as the paper's public code has it
+	Chordal        = "chordal"         // √Σ sin²θ
+	Asimov         = "asimov"          // θ_max
+	FubiniStudy    = "fubini_study"    // arccos Π cosθ
+	Martin         = "martin"          // √(−2 ln Π cosθ); +Inf where some θ = π/2
+	BinetCauchy    = "binet_cauchy"    // √(1 − Π cos²θ)
+	Procrustes     = "procrustes"      // 2·√Σ sin²(θ/2)
+	Projection     = "projection"      // sin θ_max
+	Phi            = "phi"             // ‖U_iᵀU_j‖_F²/min(k_i, k_j), a similarity in [0, 1]
+	Cosine         = "cosine"          // 1 − ⟨ΔW_i,ΔW_j⟩/(‖ΔW_i‖‖ΔW_j‖), in [0, 2]
+	L2             = "l2"              // ‖ΔW_i−ΔW_j‖_F
+	SpectralL2     = "spectral_l2"     // ‖S_i−S_j‖₂
 )
 
-// Measures are all measures in the order of the rows. The first two are taken for the column and
+// angular are the measures that are functions of the angles of one side, in their order.
+var angular = []struct {
+	name string
+	of   func(theta []float64) float64
+}{
+	{Grassmann, subspace.Grassmann}, {GrassmannSum, subspace.GrassmannSum}, {GrassmannPaper, subspace.GrassmannPaper},
+	{Chordal, subspace.Chordal}, {Asimov, subspace.Asimov}, {FubiniStudy, subspace.FubiniStudy}, {Martin, subspace.Martin},
+	{BinetCauchy, subspace.BinetCauchy}, {Procrustes, subspace.Procrustes}, {Projection, subspace.ProjectionDistance},
+}
+
+// Measures are all measures in the order of the rows. Those up to Phi are taken for the column and
 // the row space; the others are of the whole ΔW and given once, with side column.
-var Measures = []string{Grassmann, GrassmannSum, Cosine, L2}
+var Measures = []string{Grassmann, GrassmannSum, GrassmannPaper, Chordal, Asimov, FubiniStudy, Martin, BinetCauchy,
+	Procrustes, Projection, Phi, Cosine, L2, SpectralL2}
 
 // Sides of a similarity, as in similarity.arrow.
 const (
@@ -116,12 +137,15 @@ func Rows(m *collect.Module, measures []string) ([]table.Similarity, error) {
 			if err != nil {
 				return nil, fmt.Errorf("compare %s and %s at %s: %w", m.Tasks[i], m.Tasks[j], m.Name, err)
 			}
-			add(Column, Grassmann, subspace.Grassmann(column))
-			add(Row, Grassmann, subspace.Grassmann(row))
-			add(Column, GrassmannSum, subspace.GrassmannSum(column))
-			add(Row, GrassmannSum, subspace.GrassmannSum(row))
+			for _, d := range angular {
+				add(Column, d.name, d.of(column))
+				add(Row, d.name, d.of(row))
+			}
+			add(Column, Phi, m.Set.Phi(subspace.Column, i, j))
+			add(Row, Phi, m.Set.Phi(subspace.Row, i, j))
 			add(Column, Cosine, m.Set.Cosine(i, j))
 			add(Column, L2, m.Set.L2(i, j))
+			add(Column, SpectralL2, m.Set.SpectralL2(i, j))
 		}
 	}
 	return rows, nil

@@ -61,13 +61,28 @@ func TestRun(t *testing.T) {
 	row := func(i, j string, layer int32, side, measure string, v float64) table.Similarity {
 		return table.Similarity{Model: "m", TaskI: i, TaskJ: j, Layer: layer, Module: "q", Side: side, Measure: measure, Value: v}
 	}
+	same := func(theta float64) float64 { return theta }
 	all := func(i, j string, layer int32, u, v, si, sj, cosine float64) []table.Similarity {
-		return []table.Similarity{
-			row(i, j, layer, "column", "grassmann", u), row(i, j, layer, "row", "grassmann", v),
-			row(i, j, layer, "column", "grassmann_sum", u), row(i, j, layer, "row", "grassmann_sum", v),
-			row(i, j, layer, "column", "cosine", 1-cosine),
-			row(i, j, layer, "column", "l2", math.Sqrt(si*si+sj*sj-2*si*sj*cosine)),
+		var rows []table.Similarity
+		for _, d := range []struct {
+			name string
+			of   func(theta float64) float64
+		}{
+			{"grassmann", same}, {"grassmann_sum", same}, {"grassmann_paper", func(t float64) float64 { return max(t, math.Acos(0.9999)) }},
+			{"chordal", math.Sin}, {"asimov", same}, {"fubini_study", same}, {"martin", func(t float64) float64 {
+				if t == math.Pi/2 {
+					return math.Inf(1)
+				}
+				return math.Sqrt(-2 * math.Log(math.Cos(t)))
+			}},
+			{"binet_cauchy", math.Sin}, {"procrustes", func(t float64) float64 { return 2 * math.Sin(t/2) }}, {"projection", math.Sin},
+			{"phi", func(t float64) float64 { return math.Cos(t) * math.Cos(t) }},
+		} {
+			rows = append(rows, row(i, j, layer, "column", d.name, d.of(u)), row(i, j, layer, "row", d.name, d.of(v)))
 		}
+		return append(rows, row(i, j, layer, "column", "cosine", 1-cosine),
+			row(i, j, layer, "column", "l2", math.Sqrt(si*si+sj*sj-2*si*sj*cosine)),
+			row(i, j, layer, "column", "spectral_l2", math.Abs(si-sj)))
 	}
 	want := slices.Concat(
 		all("ner", "sum", 0, 0.5, 1, 3, 2, math.Cos(0.5)*math.Cos(1)),
@@ -95,7 +110,7 @@ func TestRun(t *testing.T) {
 		for k, w := range c.want {
 			v := got[k].Value
 			got[k].Value = w.Value
-			if got[k] != w || math.Abs(v-w.Value) > 1e-12 {
+			if got[k] != w || v != w.Value && !(math.Abs(v-w.Value) <= 1e-12) {
 				t.Errorf("measures %v: row %d is %+v of %v, want %+v", c.measures, k, got[k], v, w)
 			}
 		}

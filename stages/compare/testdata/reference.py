@@ -75,6 +75,32 @@ def angles(u, v):
     return np.concatenate([theta, np.full(missing, np.pi / 2)])
 
 
+def distances(theta, u, v):
+    """Every measure of one side: from projectors and determinants where that is well-conditioned."""
+    missing = abs(u.shape[1] - v.shape[1])
+    smaller = min(u.shape[1], v.shape[1])
+    gap = u @ u.T - v @ v.T
+    # ln Π cos²θ; arccos and 1 − Π cos² themselves lose angles below 1e-8.
+    log = -np.inf if missing else np.sum(np.log1p(-np.sin(theta) ** 2))
+    binet_cauchy = np.sqrt(-np.expm1(log))
+    if not missing:
+        det = np.linalg.det(u.T @ v)
+        assert np.isclose(np.exp(log), det**2, rtol=1e-9, atol=1e-12), (log, det)
+    return {
+        "grassmann": np.sqrt(np.sum(theta**2)),
+        "grassmann_sum": np.sum(theta),
+        "grassmann_paper": np.sqrt(np.sum(np.maximum(theta, np.arccos(0.9999)) ** 2)),
+        "chordal": np.sqrt((np.linalg.norm(gap) ** 2 + missing) / 2),
+        "asimov": np.max(theta),
+        "fubini_study": np.arctan2(binet_cauchy, np.exp(log / 2)),
+        "martin": np.sqrt(-log),
+        "binet_cauchy": binet_cauchy,
+        "procrustes": 2 * np.sqrt(np.sum(np.sin(theta / 2) ** 2)),
+        "projection": np.linalg.norm(gap, 2),
+        "phi": np.linalg.norm(u.T @ v) ** 2 / smaller,
+    }
+
+
 def unit(s):
     total = np.sum(np.abs(s))
     return s / total if total > 0 else s  # a spectrum of zeros stays one
@@ -111,17 +137,21 @@ def main():
                 if i < j:
                     for side, k in (("column", 0), ("row", 2)):
                         theta = angles(d[i][k], d[j][k])
-                        print(
-                            f"similarity,{pair},{side} grassmann,{float(np.sqrt(np.sum(theta**2)))!r}"
-                        )
-                        print(
-                            f"similarity,{pair},{side} grassmann_sum,{float(np.sum(theta))!r}"
-                        )
+                        for name, value in distances(
+                            theta, d[i][k], d[j][k]
+                        ).items():
+                            print(f"similarity,{pair},{side} {name},{float(value)!r}")
                     print(
                         f"similarity,{pair},column cosine,{float(1 - np.sum(w[i] * w[j]) / (ni * nj))!r}"
                     )
                     print(
                         f"similarity,{pair},column l2,{float(np.linalg.norm(w[i] - w[j]))!r}"
+                    )
+                    gap = np.zeros(max(len(d[i][1]), len(d[j][1])))
+                    gap[: len(d[i][1])] += d[i][1]
+                    gap[: len(d[j][1])] -= d[j][1]
+                    print(
+                        f"similarity,{pair},column spectral_l2,{float(np.linalg.norm(gap))!r}"
                     )
                 core = u.T @ w[j] @ v
                 raw = np.diag(core)
