@@ -7,7 +7,7 @@ CACHE       ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/taskvec
 .PHONY: test test-real lint bench generate
 
 test: ## every test that needs Go alone
-	$(GO) test $(TESTFLAGS) ./...
+	$(GO) test -timeout 30m $(TESTFLAGS) ./...
 
 test-real: ## the tests that need real parts: PEFT, NumPy and a browser, installed by the script
 	.ci/test-real

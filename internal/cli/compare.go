@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -41,7 +42,26 @@ is its folder's name. Written into DIR, as CSV and Arrow:
 	return cmd
 }
 
+// replaceReport writes a report beside the place of an older one and then puts it there, so that
+// nothing of the older one stays.
+func replaceReport(in *report.Input, dir string) error {
+	fresh := dir + ".new"
+	if err := os.RemoveAll(fresh); err != nil {
+		return err
+	}
+	if err := in.Write(fresh); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	return os.Rename(fresh, dir)
+}
+
 func runCompare(cmd *cobra.Command, e *env, dirs []string, out string) error {
+	if _, err := os.Stat(filepath.Join(out, "adapter_config.json")); err == nil {
+		return usage(cmd, "--out %s is an adapter's folder: give another place for the results", out)
+	}
 	results, err := compare.Adapters(cmd.Context(), dirs, nil)
 	if err != nil {
 		return err
@@ -58,7 +78,7 @@ func runCompare(cmd *cobra.Command, e *env, dirs []string, out string) error {
 		Similarity: results.Similarity,
 		Projection: results.Projection,
 	}
-	if err := in.Write(filepath.Join(out, "report")); err != nil {
+	if err := replaceReport(in, filepath.Join(out, "report")); err != nil {
 		return err
 	}
 	fmt.Fprintf(e.stdout, "%d adapters compared: %s\nreport: %s\n", len(dirs), out, filepath.Join(out, "report", "index.html"))

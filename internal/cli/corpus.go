@@ -2,8 +2,10 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"text/tabwriter"
@@ -42,7 +44,10 @@ func runCorpus(e *env, paths []string, asJSON bool) error {
 	for _, path := range paths {
 		c, err := datasets.Open(path)
 		if err != nil {
-			return &datasets.Error{File: path, Msg: err.Error()}
+			if errors.Is(err, fs.ErrNotExist) {
+				err = &datasets.Error{File: path, Msg: "there is no such file or folder"}
+			}
+			return err
 		}
 		corpora = append(corpora, c)
 	}

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -55,16 +54,14 @@ func (o *experimentOptions) plan(e *env, cmd *cobra.Command) (*pipeline.Plan, er
 
 func (o *experimentOptions) space() pipeline.Workspace { return pipeline.Workspace{Dir: o.workspace} }
 
-// flags repeats the options that name the experiment, for a command line to type.
-func (o *experimentOptions) flags() string {
-	s := "--config " + o.config
-	for _, set := range o.sets {
-		s += " --set " + set
+// shellWord quotes an argument so that a shell reads it as it is.
+func shellWord(arg string) string {
+	if arg != "" && !strings.ContainsFunc(arg, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./=,:@%+", r))
+	}) {
+		return arg
 	}
-	if o.workspace != "runs" {
-		s += " --workspace " + o.workspace
-	}
-	return s
+	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }
 
 // runOptions are the flags of the run itself.
@@ -151,6 +148,7 @@ func execute(cmd *cobra.Command, e *env, o *experimentOptions, p *pipeline.Plan,
 		Workspace: o.space(),
 		Jobs:      jobs,
 		Memory:    physicalMemory(),
+		GPUs:      gpus(),
 		Versions:  versions(),
 		Observe: func(ev pipeline.Event) {
 			counts[ev.State]++
@@ -163,7 +161,7 @@ func execute(cmd *cobra.Command, e *env, o *experimentOptions, p *pipeline.Plan,
 	view.close()
 	var failed *pipeline.RunError
 	if errors.As(err, &failed) {
-		explain(e.stderr, failed, o)
+		explain(e, failed)
 		return err
 	}
 	if err != nil {
@@ -189,7 +187,8 @@ func execute(cmd *cobra.Command, e *env, o *experimentOptions, p *pipeline.Plan,
 const logTail = 15
 
 // explain shows of each failed job its error, the end of its log, and how to go on.
-func explain(w io.Writer, failed *pipeline.RunError, o *experimentOptions) {
+func explain(e *env, failed *pipeline.RunError) {
+	w := e.stderr
 	for _, f := range failed.Failed {
 		fmt.Fprintf(w, "\n%s failed: %v\n", f.Job, f.Err)
 		if f.Log == "" {
@@ -209,7 +208,11 @@ func explain(w io.Writer, failed *pipeline.RunError, o *experimentOptions) {
 			fmt.Fprintf(w, "  | %s\n", l)
 		}
 	}
-	fmt.Fprintf(w, "\nto go on where it stopped: go run ./stages/... %s\n\n", o.flags())
+	words := make([]string, len(e.args))
+	for i, arg := range e.args {
+		words[i] = shellWord(arg)
+	}
+	fmt.Fprintf(w, "\nto go on where it stopped: go run ./stages/... %s\n\n", strings.Join(words, " "))
 }
 
 // versions says what made a result.
@@ -233,6 +236,15 @@ func physicalMemory() int64 {
 		return 0
 	}
 	return int64(uint64(info.Totalram) * uint64(info.Unit))
+}
+
+// gpus counts the NVIDIA devices of this machine.
+func gpus() int {
+	devices, err := filepath.Glob("/dev/nvidia[0-9]*")
+	if err != nil {
+		return 0
+	}
+	return len(devices)
 }
 
 // roundDuration shortens a duration for people.

@@ -1,6 +1,9 @@
 package experiment
 
-import "slices"
+import (
+	"path/filepath"
+	"slices"
+)
 
 // axisNames are the axes a matrix can have.
 var axisNames = []string{"model", "task"}
@@ -56,6 +59,15 @@ func (e *Experiment) Stage(name string) *Stage {
 		}
 	}
 	return nil
+}
+
+// Resolve returns where a path of the file lies: relative ones start at the file's folder.
+func (e *Experiment) Resolve(path string) string {
+	path = filepath.FromSlash(path)
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(e.File), path)
 }
 
 // Targets returns the module types an adapter of this family changes.

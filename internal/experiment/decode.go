@@ -351,6 +351,8 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, tag reflect
 	}{
 		{"min", func(l float64) bool { return number < l }, "at least"},
 		{"max", func(l float64) bool { return number > l }, "at most"},
+		{"above", func(l float64) bool { return number <= l }, "above"},
+		{"below", func(l float64) bool { return number >= l }, "below"},
 	} {
 		if text, ok := tag.Lookup(bound.name); ok {
 			limit, err := strconv.ParseFloat(text, 64)

@@ -90,7 +90,7 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 	default:
 		panic("no schema of " + t.String())
 	}
-	for tagName, key := range map[string]string{"min": "minimum", "max": "maximum", "default": "default"} {
+	for tagName, key := range map[string]string{"min": "minimum", "max": "maximum", "above": "exclusiveMinimum", "below": "exclusiveMaximum", "default": "default"} {
 		if text, ok := tag.Lookup(tagName); ok {
 			if f, err := strconv.ParseFloat(text, 64); err == nil && t.Kind() != reflect.String {
 				s[key] = f

@@ -3,6 +3,7 @@ package experiment
 import (
 	"fmt"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,6 +32,12 @@ func (d *decoder) name(path, what, s string) {
 // validate reports what is wrong with a decoded experiment beyond the types of its fields.
 func (d *decoder) validate(e *Experiment) {
 	d.name("experiment", "the experiment's name", e.Name)
+	if e.Name == "store" || e.Name == "logs" {
+		d.failAt("experiment", "the workspace has a folder %s of its own: choose another name", e.Name)
+	}
+	if len(e.Stages) == 0 && d.keys["stages"] != nil {
+		d.failAt("stages", "the experiment has no stage: it would do nothing")
+	}
 	if e.Corpus.Format == "sample" && e.Corpus.Path != "" {
 		d.failAt("corpus.path", "the sample corpus is part of taskvec and has no path: remove it, or set format")
 	}
@@ -275,13 +282,18 @@ func describe(c map[string]string) string {
 
 // validateKinds checks what is particular to a kind of stage.
 func (d *decoder) validateKinds(e *Experiment) {
-	trained := map[string]bool{}
+	trained := map[string][]string{} // task → models
 	for i := range e.Stages {
-		if s := &e.Stages[i]; s.Uses == "train" {
-			d.validateTrain(e, s, fmt.Sprintf("stages[%d]", i))
-			for _, c := range s.Cells() {
-				trained[c["task"]] = true
+		s, p := &e.Stages[i], fmt.Sprintf("stages[%d]", i)
+		if s.Uses != "train" {
+			continue
+		}
+		d.validateTrain(e, s, p)
+		for _, c := range s.Cells() {
+			if slices.Contains(trained[c["task"]], c["model"]) {
+				d.failAt(d.valuePath(s, p, "task", c["task"]), "%s is trained by another stage already", describe(c))
 			}
+			trained[c["task"]] = append(trained[c["task"]], c["model"])
 		}
 	}
 	for i := range e.Stages {
@@ -303,11 +315,21 @@ func (d *decoder) validateKinds(e *Experiment) {
 					d.failAt(pp, "a pair is two different tasks: [source, target]")
 					continue
 				}
+				known := true
 				for k, task := range pair {
-					if !trained[task] {
+					if trained[task] == nil {
+						known = false
 						d.failAt(fmt.Sprintf("%s[%d]", pp, k), "%s", Unknown("trained task", task, slices.Sorted(maps.Keys(trained))))
 					}
 				}
+				if known && !slices.ContainsFunc(trained[pair[0]], func(m string) bool { return slices.Contains(trained[pair[1]], m) }) {
+					d.failAt(pp, "no model is trained on both %s and %s", pair[0], pair[1])
+				}
+			}
+		}
+		if w, ok := s.With.(*ReportWith); ok && w.Published != "" {
+			if _, err := os.Stat(e.Resolve(w.Published)); err != nil {
+				d.failAt(p+".with.published", "published values: %v", err)
 			}
 		}
 		if s.Uses != "train" && s.Runner != "" {
@@ -334,6 +356,14 @@ func (d *decoder) axes(s *Stage, p string, want ...string) {
 	}
 }
 
+// linears are the module types of a family that an adapter can change.
+func linears(family string) []string {
+	if family == "roberta" {
+		return []string{"query", "key", "value", "dense"}
+	}
+	return []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+}
+
 // valuePath is the path of a value of an axis of the stage at p.
 func (d *decoder) valuePath(s *Stage, p, axis, value string) string {
 	for _, a := range s.Matrix.Axes {
@@ -349,6 +379,11 @@ func (d *decoder) validateTrain(e *Experiment, s *Stage, p string) {
 	if s.Runner == "" {
 		d.failAt(p, "stage %s needs a runner: embedded", s.Name)
 	}
+	for i, target := range e.LoRA.TargetModules {
+		if slices.Contains(e.LoRA.TargetModules[:i], target) {
+			d.failAt(fmt.Sprintf("lora.target_modules[%d]", i), "%s is named twice", target)
+		}
+	}
 	for _, c := range s.Cells() {
 		m, task := e.Model(c["model"]), tasks.Lookup(c["task"])
 		if m == nil || task == nil {
@@ -358,6 +393,11 @@ func (d *decoder) validateTrain(e *Experiment, s *Stage, p string) {
 		if classifier != (task.Kind == tasks.Classification) {
 			d.failAt(d.valuePath(s, p, "task", task.Name), "task %s is %s and model %s is of family %s: exclude {model: %s, task: %s}",
 				task.Name, task.Kind, m.Name, m.Family, m.Name, task.Name)
+		}
+		for i, target := range e.LoRA.TargetModules {
+			if known := linears(m.Family); !slices.Contains(known, target) {
+				d.failAt(fmt.Sprintf("lora.target_modules[%d]", i), "model %s: %s", m.Name, Unknown("module", target, known))
+			}
 		}
 		if m.Architecture == nil {
 			d.failAt("models."+m.Name, "the embedded runner trains models pretrained here: give model %s an architecture", m.Name)

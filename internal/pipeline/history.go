@@ -87,13 +87,37 @@ func (w Workspace) Lock(experiment string) (*Lock, error) {
 
 // saveRun writes run.json.
 func (r *Runner) saveRun(p *Plan) error {
-	rec := RunRecord{Experiment: p.Experiment.Name, Finished: time.Now().UTC(), States: r.stateNames(), Errors: map[string]string{}}
+	rec, err := r.Workspace.lastRun(p.Experiment.Name)
+	if err != nil {
+		return err
+	}
+	// Jobs of an earlier run that this plan does not hold stay, as in lock.yaml.
+	rec.Experiment, rec.Finished = p.Experiment.Name, time.Now().UTC()
+	maps.Copy(rec.States, r.stateNames())
 	for _, j := range p.Jobs {
+		delete(rec.Errors, j.Name)
 		if e, ok := r.result[j]; ok {
 			rec.Errors[j.Name] = e.Err.Error()
 		}
 	}
 	return WriteJSON(filepath.Join(r.Workspace.Experiment(p.Experiment.Name), "run.json"), rec)
+}
+
+// lastRun reads an experiment's run.json; one that is not there, or is spoilt, is empty: it only
+// tells what happened.
+func (w Workspace) lastRun(experiment string) (*RunRecord, error) {
+	rec := &RunRecord{}
+	b, err := os.ReadFile(filepath.Join(w.Experiment(experiment), "run.json"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read the last run: %w", err)
+	}
+	if err != nil || json.Unmarshal(b, rec) != nil || rec.States == nil {
+		rec = &RunRecord{States: map[string]State{}}
+	}
+	if rec.Errors == nil {
+		rec.Errors = map[string]string{}
+	}
+	return rec, nil
 }
 
 // A Status is where one job of a plan stands in a workspace.
@@ -111,13 +135,9 @@ func (w Workspace) Status(p *Plan) ([]Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	var last RunRecord
-	b, err := os.ReadFile(filepath.Join(w.Experiment(p.Experiment.Name), "run.json"))
-	if err == nil {
-		err = json.Unmarshal(b, &last)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read the last run: %w", err)
+	last, err := w.lastRun(p.Experiment.Name)
+	if err != nil {
+		return nil, err
 	}
 	var out []Status
 	failed := map[string]bool{}

@@ -88,6 +88,9 @@ func createExclusive(path string, content []byte) error {
 	}
 	defer os.Remove(f.Name())
 	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync() // or a power cut could leave an empty lock
+	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
@@ -108,8 +111,9 @@ func inspect(path string) (*owner, bool, error) {
 		return nil, false, err
 	}
 	var o owner
-	if err := json.Unmarshal(b, &o); err != nil {
-		return nil, false, fmt.Errorf("lock %s: not a lock of taskvec (%w): remove it if no runner is at work", path, err)
+	if json.Unmarshal(b, &o) != nil {
+		// Spoilt: nobody can tell whose it is, so it counts as another host's.
+		return &owner{Host: "an unknown host"}, time.Since(info.ModTime()) > lockExpiry, nil
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -127,6 +131,11 @@ func (w Workspace) sweep() error {
 	if err != nil {
 		return err
 	}
+	healed, err := filepath.Glob(filepath.Join(w.store(), "*.lock.stale-*"))
+	if err != nil {
+		return err
+	}
+	left = append(left, healed...)
 	for _, path := range left {
 		info, err := os.Stat(path)
 		if err != nil || time.Since(info.ModTime()) < lockExpiry {
@@ -148,7 +157,11 @@ func (w Workspace) clearLock(key string) error {
 		}
 		return err
 	}
-	return heal(w.lock(key), o, o.Nonce)
+	self, err := myself()
+	if err != nil {
+		return err
+	}
+	return heal(w.lock(key), o, self.Nonce)
 }
 
 // heal moves a stale lock away. Should the lock have changed hands between the look and the move,
@@ -167,7 +180,7 @@ func heal(path string, stale *owner, nonce string) error {
 		return fmt.Errorf("heal lock %s: %w", path, err)
 	}
 	var o owner
-	if json.Unmarshal(b, &o) == nil && o.Nonce != stale.Nonce {
+	if json.Unmarshal(b, &o) == nil && o.Nonce != stale.Nonce { // a spoilt one has no nonce and stays away
 		if err := os.Link(aside, path); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("heal lock %s: %w", path, err)
 		}

@@ -210,6 +210,104 @@ func TestRunTwice(t *testing.T) {
 	}
 }
 
+// TestPartKeepsResults runs one stage of an experiment that is done: the results of the others stay
+// published, and a spoilt store entry is made anew.
+func TestPartKeepsResults(t *testing.T) {
+	kinds := arithmetic(nil)
+	w := Workspace{Dir: t.TempDir()}
+	p := plan(t, chain("a", "bb"), kinds)
+	r := &Runner{Workspace: w, Jobs: 2}
+	if err := r.Run(context.Background(), p); err != nil {
+		t.Fatal(err)
+	}
+	only, err := p.Only("numbers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Run(context.Background(), only); err != nil || result(t, w) != "6" {
+		t.Errorf("after a part: %v", err)
+	}
+	last, err := w.lastRun("chain")
+	if err != nil || last.States["total"] == "" {
+		t.Errorf("the part's run forgets the others: %v, %v", last, err)
+	}
+	if err := os.Remove(filepath.Join(w.entry(p.Job("total").Key), recordFile)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Run(context.Background(), p); err != nil || result(t, w) != "6" {
+		t.Errorf("after a spoilt entry: %v", err)
+	}
+}
+
+// TestSharedPublishing lets several runners publish the same finished experiment at once.
+func TestSharedPublishing(t *testing.T) {
+	kinds := arithmetic(nil)
+	w := Workspace{Dir: t.TempDir()}
+	if err := (&Runner{Workspace: w, Jobs: 1}).Run(context.Background(), plan(t, chain("a"), kinds)); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		if err := os.RemoveAll(filepath.Join(w.Experiment("chain"), "results")); err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				p, err := NewPlan(chain("a"), kinds)
+				if err == nil {
+					err = (&Runner{Workspace: w, Jobs: 1}).Run(context.Background(), p)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if result(t, w) != "2" {
+			t.Fatal("the result is not published")
+		}
+	}
+}
+
+// TestCheckpointSurvives: what a killed attempt kept is there for the next, and nothing else is.
+func TestCheckpointSurvives(t *testing.T) {
+	attempt := 0
+	kinds := arithmetic(func(_ context.Context, w *Work) error {
+		if w.Job != "numbers/a" {
+			return nil
+		}
+		attempt++
+		left, err := os.ReadDir(w.Dir)
+		if err != nil {
+			return err
+		}
+		if attempt == 1 {
+			if len(left) != 0 {
+				t.Errorf("the first attempt finds %v", left)
+			}
+			return errors.Join(os.Mkdir(w.CheckpointDir(), 0o777), os.WriteFile(filepath.Join(w.CheckpointDir(), "state"), []byte("7"), 0o666),
+				os.WriteFile(filepath.Join(w.Dir, "half"), nil, 0o666), errors.New("killed"))
+		}
+		b, err := os.ReadFile(filepath.Join(w.CheckpointDir(), "state"))
+		if len(left) != 1 || string(b) != "7" {
+			t.Errorf("the second attempt finds %v and the state %q", left, b)
+		}
+		return err
+	})
+	w := Workspace{Dir: t.TempDir()}
+	p := plan(t, chain("a"), kinds)
+	r := &Runner{Workspace: w, Jobs: 1}
+	if err := r.Run(context.Background(), p); err == nil {
+		t.Fatal("the first attempt succeeds")
+	}
+	if err := r.Run(context.Background(), p); err != nil || attempt != 2 {
+		t.Fatalf("%d attempts, %v", attempt, err)
+	}
+	if _, err := os.Stat(filepath.Join(w.entry(p.Jobs[0].Key), checkpoint)); !errors.Is(err, os.ErrNotExist) {
+		t.Error("the checkpoint is part of the result")
+	}
+}
+
 func TestFailure(t *testing.T) {
 	fault := errors.New("no such number")
 	kinds := arithmetic(func(_ context.Context, w *Work) error {
@@ -478,11 +576,24 @@ func TestLocks(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(w.store(), lockTemp+"*")); len(left) != 1 || filepath.Base(left[0]) != lockTemp+"new" {
 		t.Errorf("sweep leaves %v, want the new one", left)
 	}
-	if err := os.WriteFile(w.lock("k"), []byte("?"), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := w.acquire("k"); err == nil || !strings.Contains(err.Error(), "remove it") {
-		t.Errorf("a foreign file as lock: %v", err)
+	for content, age := range map[string]time.Time{"?": recent, "": old} {
+		if err := os.WriteFile(w.lock("k"), []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(w.lock("k"), age, age); err != nil {
+			t.Fatal(err)
+		}
+		h, _, err := w.acquire("k")
+		if err != nil || (h != nil) != (age == old) {
+			t.Errorf("a spoilt lock %q: held %v, %v", content, h != nil, err)
+		}
+		if h != nil {
+			if err := h.release(); err != nil {
+				t.Error(err)
+			}
+		} else if err := os.Remove(w.lock("k")); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -47,6 +47,8 @@ type InputKey struct {
 type Plan struct {
 	Experiment *experiment.Experiment
 	Jobs       []*Job
+
+	whole *Plan // the plan this is a part of, nil when it is whole
 }
 
 // NewPlan expands the experiment's stages into jobs and computes their keys. kinds are the kinds
@@ -161,7 +163,7 @@ func (p *Plan) Only(stage string) (*Plan, error) {
 			}
 		}
 	}
-	only := &Plan{Experiment: p.Experiment}
+	only := &Plan{Experiment: p.Experiment, whole: p}
 	for _, j := range p.Jobs {
 		if keep[j] {
 			only.Jobs = append(only.Jobs, j)

@@ -21,6 +21,7 @@ type Runner struct {
 	Workspace Workspace
 	Jobs      int               // how many jobs run at once
 	Memory    int64             // bytes that the jobs running at once may ask for; 0 = no bound
+	GPUs      int               // GPUs of this machine, each for one job at a time
 	Versions  map[string]string // recorded with every finished job
 	Observe   func(Event)       // told what happens, from one goroutine at a time; may be nil
 
@@ -58,12 +59,15 @@ func (r *Runner) Run(ctx context.Context, p *Plan) error {
 			return fmt.Errorf("job %s asks for %s of memory and this machine has %s: lower memory in stage %s",
 				j.Name, j.Stage.Memory, bytesText(r.Memory), j.Stage.Name)
 		}
+		if j.Stage.GPUs > r.GPUs && r.states[j] != Cached {
+			return fmt.Errorf("job %s asks for %d GPUs and this machine has %d: lower gpus in stage %s, or run it elsewhere", j.Name, j.Stage.GPUs, r.GPUs, j.Stage.Name)
+		}
 	}
-	if err := r.saveLock(p); err != nil {
+	if err := r.exclusively(p, func() error { return r.saveLock(p) }); err != nil {
 		return err
 	}
 	r.loop(ctx, p)
-	if err := errors.Join(r.Workspace.publish(p), r.saveRun(p)); err != nil {
+	if err := r.exclusively(p, func() error { return errors.Join(r.Workspace.publish(p), r.saveRun(p)) }); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
@@ -72,10 +76,25 @@ func (r *Runner) Run(ctx context.Context, p *Plan) error {
 	return r.failures(p)
 }
 
+// exclusively calls f while holding the lock of the plan's experiment, whose folder several runners
+// may want to write.
+func (r *Runner) exclusively(p *Plan, f func() error) error {
+	for {
+		lock, _, err := r.Workspace.acquire("experiment-" + p.Experiment.Name)
+		if err != nil {
+			return err
+		}
+		if lock != nil {
+			return errors.Join(f(), lock.release())
+		}
+		time.Sleep(lockPoll / 10)
+	}
+}
+
 // loop starts jobs as slots and needs allow until nothing runs and nothing can start.
 func (r *Runner) loop(ctx context.Context, p *Plan) {
 	done := make(chan finished)
-	running, memory := 0, int64(0)
+	running, memory, gpus := 0, int64(0), 0
 	for {
 		for _, j := range p.Jobs {
 			if r.states[j] != ToRun || ctx.Err() != nil {
@@ -87,12 +106,13 @@ func (r *Runner) loop(ctx context.Context, p *Plan) {
 				continue
 			}
 			need := int64(j.Stage.Memory)
-			if !ready || running >= max(r.Jobs, 1) || (r.Memory > 0 && memory+need > r.Memory && running > 0) {
+			if !ready || running >= max(r.Jobs, 1) || (r.Memory > 0 && memory+need > r.Memory && running > 0) || gpus+j.Stage.GPUs > r.GPUs {
 				continue
 			}
 			r.states[j] = Running
 			running++
 			memory += need
+			gpus += j.Stage.GPUs
 			go func() { done <- r.job(ctx, j) }()
 		}
 		if running == 0 {
@@ -101,6 +121,7 @@ func (r *Runner) loop(ctx context.Context, p *Plan) {
 		f := <-done
 		running--
 		memory -= int64(f.job.Stage.Memory)
+		gpus -= f.job.Stage.GPUs
 		if f.err != nil {
 			r.result[f.job] = JobError{Job: f.job.Name, Err: f.err, Log: f.log}
 		}
@@ -232,7 +253,7 @@ func (r *Runner) attempts(ctx context.Context, j *Job, lock *held) finished {
 			r.tell(j, Failed, Event{Attempt: number, Err: err.Error()})
 			return finished{job: j, state: Failed, err: err, log: logPath}
 		}
-		wait := time.Duration(float64(retry.Backoff) * math.Pow(retry.Factor, float64(n)))
+		wait := time.Duration(min(float64(retry.Backoff)*math.Pow(retry.Factor, float64(n)), float64(longestWait)))
 		r.tell(j, Retry, Event{Attempt: number, Err: err.Error(), Note: fmt.Sprintf("next attempt in %s", wait)})
 		select {
 		case <-ctx.Done():
@@ -241,6 +262,9 @@ func (r *Runner) attempts(ctx context.Context, j *Job, lock *held) finished {
 		}
 	}
 }
+
+// longestWait bounds the wait before an attempt.
+const longestWait = time.Hour
 
 // attempt runs the job once in its scratch folder and, when it succeeds, commits it.
 func (r *Runner) attempt(ctx context.Context, j *Job, lock *held, logPath string, number int) (err error) {
@@ -259,7 +283,7 @@ func (r *Runner) attempt(ctx context.Context, j *Job, lock *held, logPath string
 			err = fmt.Errorf("write the log: %w", cerr)
 		}
 	}()
-	dir, err := r.Workspace.prepare(j.Key)
+	dir, err := r.Workspace.prepare(j.Key, lock.self.Nonce)
 	if err != nil {
 		return fmt.Errorf("prepare the job's folder: %w", err)
 	}
@@ -283,7 +307,7 @@ func (r *Runner) attempt(ctx context.Context, j *Job, lock *held, logPath string
 		return &TryAgain{fmt.Errorf("another runner took the job over: run again")}
 	}
 	record.Finished = time.Now().UTC()
-	return r.Workspace.commit(record)
+	return r.Workspace.commit(dir, record)
 }
 
 // run calls the kind and turns a panic into an error, so that one job's fault is not the end of

@@ -18,10 +18,12 @@ import (
 // A Workspace is the folder that holds the store, the logs and each experiment's results.
 type Workspace struct{ Dir string }
 
-func (w Workspace) store() string             { return filepath.Join(w.Dir, "store") }
-func (w Workspace) entry(key string) string   { return filepath.Join(w.store(), key) }
-func (w Workspace) scratch(key string) string { return filepath.Join(w.store(), "tmp-"+key) }
-func (w Workspace) lock(key string) string    { return filepath.Join(w.store(), key+".lock") }
+func (w Workspace) store() string           { return filepath.Join(w.Dir, "store") }
+func (w Workspace) entry(key string) string { return filepath.Join(w.store(), key) }
+func (w Workspace) scratch(key, nonce string) string {
+	return filepath.Join(w.store(), "tmp-"+key+"-"+nonce)
+}
+func (w Workspace) lock(key string) string { return filepath.Join(w.store(), key+".lock") }
 
 // Experiment returns the folder of an experiment's results.
 func (w Workspace) Experiment(name string) string { return filepath.Join(w.Dir, name) }
@@ -62,31 +64,36 @@ func (w Workspace) Record(key string) (*Record, error) {
 	return &r, nil
 }
 
-// prepare makes the scratch folder of a job ready: empty but for a checkpoint left by a killed
-// attempt.
-func (w Workspace) prepare(key string) (dir string, err error) {
-	dir = w.scratch(key)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return "", err
-	}
-	entries, err := os.ReadDir(dir)
+// prepare makes the scratch folder of a job ready: empty but for the checkpoint of an attempt that
+// was killed. The folder is the lock holder's own, so that two runners that both take themselves
+// for the holder never write into one.
+func (w Workspace) prepare(key, nonce string) (dir string, err error) {
+	dir = w.scratch(key, nonce)
+	kept := filepath.Join(w.store(), "tmp-"+nonce) // the checkpoint while the rest is cleared
+	left, err := filepath.Glob(filepath.Join(w.store(), "tmp-"+key+"-*"))
 	if err != nil {
 		return "", err
 	}
-	for _, e := range entries {
-		if e.Name() != checkpoint {
-			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
-				return "", err
-			}
+	for _, old := range left {
+		if err := os.Rename(filepath.Join(old, checkpoint), kept); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
+			return "", err
 		}
+		if err := os.RemoveAll(old); err != nil {
+			return "", err
+		}
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return "", err
+	}
+	if err := os.Rename(kept, filepath.Join(dir, checkpoint)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
 	}
 	return dir, nil
 }
 
 // commit makes the scratch folder of a job its store entry: the checkpoint is removed, the
 // outputs are hashed, the record is written, everything is synced, and the folder is renamed.
-func (w Workspace) commit(r *Record) error {
-	dir := w.scratch(r.Key)
+func (w Workspace) commit(dir string, r *Record) error {
 	if err := os.RemoveAll(filepath.Join(dir, checkpoint)); err != nil {
 		return err
 	}
@@ -101,6 +108,12 @@ func (w Workspace) commit(r *Record) error {
 	}
 	if err := syncTree(dir); err != nil {
 		return fmt.Errorf("sync the outputs of %s: %w", r.Job, err)
+	}
+	// An entry without its record was spoilt from outside: it is no result.
+	if !w.Has(r.Key) {
+		if err := os.RemoveAll(w.entry(r.Key)); err != nil {
+			return fmt.Errorf("clear the spoilt entry of %s: %w", r.Job, err)
+		}
 	}
 	if err := os.Rename(dir, w.entry(r.Key)); err != nil {
 		return fmt.Errorf("put the outputs of %s into the store: %w", r.Job, err)
@@ -218,8 +231,12 @@ func syncPath(path string) error {
 }
 
 // publish copies the outputs of finished jobs that people read to the experiment's folder:
-// results/ and report/. Files are replaced one by one, whole; what does not belong is removed.
+// results/ and report/. Files are replaced one by one, whole; what belongs to no job of the whole
+// plan is removed. The caller holds the experiment's lock.
 func (w Workspace) publish(p *Plan) error {
+	if p.whole != nil {
+		p = p.whole
+	}
 	root := w.Experiment(p.Experiment.Name)
 	for _, folder := range []string{"results", "report"} {
 		keep := map[string]bool{}

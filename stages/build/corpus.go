@@ -3,9 +3,9 @@ package build
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"sync"
 
 	"taskvec/datasets"
@@ -49,11 +49,7 @@ func ResolveCorpus(e *experiment.Experiment) (CorpusSettings, map[string]string,
 	}
 	paths := map[string]string{}
 	if e.Corpus.Path != "" {
-		path := filepath.FromSlash(e.Corpus.Path)
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(filepath.Dir(e.File), path)
-		}
-		paths[corpusPath] = path
+		paths[corpusPath] = e.Resolve(e.Corpus.Path)
 	}
 	digest, _ := digests.LoadOrStore(e, sync.OnceValues(func() (string, error) {
 		_, files, err := set.open(paths)
@@ -76,6 +72,9 @@ func (s *CorpusSettings) open(paths map[string]string) (name string, files *data
 	case "conll2012":
 		name = paths[corpusPath]
 		files, err = datasets.Open(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = &datasets.Error{File: name, Msg: "there is no such corpus: set corpus.path"}
+		}
 	default:
 		err = fmt.Errorf("no reader for corpus format %q", s.Format)
 	}

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"taskvec/datasets"
 	"taskvec/internal/experiment"
@@ -49,7 +48,7 @@ func resolve(e *experiment.Experiment, s *experiment.Stage, c pipeline.Cell) (an
 	m := e.Model(c["model"])
 	return settings{
 		Family: m.Family, Architecture: *m.Architecture, PretrainWith: *s.With.(*experiment.PretrainWith), Seed: e.Seed, Corpus: corpus,
-		Trainer: fmt.Sprintf("embedded %d %s", embedded.Version, runtime.GOARCH),
+		Trainer: embedded.Name(),
 	}, paths, nil
 }
 

@@ -37,9 +37,10 @@ func resolve(e *experiment.Experiment, s *experiment.Stage, _ pipeline.Cell) (an
 	if published == "" {
 		return set, nil, nil
 	}
-	path := filepath.FromSlash(published)
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(filepath.Dir(e.File), path)
+	path := e.Resolve(published)
+	// Read now: a fault in the file is better found before the trainings than after.
+	if _, err := ReadPublished(path); err != nil {
+		return nil, nil, &table.Error{File: path, Msg: err.Error()}
 	}
 	digest, err := pipeline.FileDigest(path)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
 
 	"taskvec/internal/experiment"
 	"taskvec/internal/pipeline"
@@ -43,7 +42,7 @@ func resolve(e *experiment.Experiment, s *experiment.Stage, c pipeline.Cell) (an
 	m := e.Model(c["model"])
 	set := settings{
 		Model: m.Name, Family: m.Family, Task: c["task"],
-		Trainer:  fmt.Sprintf("embedded %d %s", embedded.Version, runtime.GOARCH),
+		Trainer:  embedded.Name(),
 		LoRA:     trainer.LoRA{Rank: e.LoRA.Rank, Alpha: e.LoRA.Alpha, Dropout: e.LoRA.Dropout, TargetModules: e.LoRA.Targets(m.Family)},
 		InitSeed: e.Seed, DataSeed: e.Seed,
 		Training: trainer.Training{

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"taskvec/internal/adapter"
 )
@@ -96,55 +95,88 @@ func (s *session) save() error {
 	if err := adapter.WriteSafetensors(path+".new", tensors, map[string]string{"state": string(meta)}); err != nil {
 		return fmt.Errorf("save a checkpoint: %w", err)
 	}
+	f, err := os.Open(path + ".new")
+	if err != nil {
+		return fmt.Errorf("save a checkpoint: %w", err)
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("save a checkpoint: %w", err)
+	}
 	return os.Rename(path+".new", path)
 }
 
-// resume goes on from the checkpoint, if there is one, and records that it did.
+// resume goes on from the checkpoint, if there is one, and records that it did. A checkpoint that is
+// damaged or not this job's is given up, which the log says: training from the start is slower, but
+// gives the same adapter.
 func (s *session) resume() error {
 	path := s.checkpointFile()
-	tensors, meta, err := adapter.ReadSafetensors(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	c, err := s.readCheckpoint(path)
 	if err != nil {
-		return fmt.Errorf("read the checkpoint: %w", err)
+		fmt.Fprintf(s.out, "{\"warning\":%q}\n", fmt.Sprintf("the checkpoint is given up, training starts anew: %v", err))
+		return os.Remove(path)
 	}
-	described := s.state.Result
-	if err := json.Unmarshal([]byte(meta["state"]), &s.state); err != nil {
-		return fmt.Errorf("read the checkpoint %s: %w", path, err)
-	}
-	s.state.Result.Versions = described.Versions
-	s.opt.step = s.state.Step
-	into := map[string][]float32{}
-	for i, p := range s.opt.params {
-		into[prefixWeight+p.name], into[prefixFirst+p.name], into[prefixSecond+p.name] = p.w, s.opt.m[i], s.opt.v[i]
-	}
-	if s.state.BestEpoch > 0 {
-		for _, p := range s.opt.params {
-			w := make([]float32, len(p.w))
-			s.state.best = append(s.state.best, w)
-			into[prefixBest+p.name] = w
-		}
-	}
-	for _, t := range tensors {
-		w, err := t.Float32s()
-		if err != nil {
-			return fmt.Errorf("read the checkpoint: %w", err)
-		}
-		dst, ok := into[t.Name]
-		if !ok || len(dst) != len(w) {
-			return fmt.Errorf("read the checkpoint %s: tensor %s does not fit this job: remove the folder %s", path, t.Name, filepath.Dir(path))
-		}
-		copy(dst, w)
-		delete(into, t.Name)
-	}
-	if len(into) > 0 {
-		var missing []string
-		for name := range into {
-			missing = append(missing, name)
-		}
-		return fmt.Errorf("read the checkpoint %s: it lacks %s", path, strings.Join(missing[:1], ""))
-	}
+	versions := s.state.Result.Versions
+	s.state = c.state
+	s.state.Result.Versions = versions
 	s.state.Result.ResumedFrom = append(s.state.Result.ResumedFrom, s.state.Step)
+	s.opt.step = s.state.Step
+	for i, p := range s.opt.params {
+		copy(p.w, c.weights[i])
+		copy(s.opt.m[i], c.first[i])
+		copy(s.opt.v[i], c.second[i])
+	}
 	return nil
+}
+
+// A checkpointed is what a checkpoint file holds, by parameter.
+type checkpointed struct {
+	state                  state
+	weights, first, second [][]float32
+}
+
+// readCheckpoint reads a whole checkpoint of this job.
+func (s *session) readCheckpoint(path string) (*checkpointed, error) {
+	tensors, meta, err := adapter.ReadSafetensors(path)
+	if err != nil {
+		return nil, err
+	}
+	c := &checkpointed{}
+	if err := json.Unmarshal([]byte(meta["state"]), &c.state); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	byName := map[string]adapter.Tensor{}
+	for _, t := range tensors {
+		byName[t.Name] = t
+	}
+	read := func(prefix string) ([][]float32, error) {
+		var out [][]float32
+		for _, p := range s.opt.params {
+			w, err := byName[prefix+p.name].Float32s()
+			if err != nil {
+				return nil, fmt.Errorf("%s: %s%s: %w", path, prefix, p.name, err)
+			}
+			if len(w) != len(p.w) {
+				return nil, fmt.Errorf("%s: %s%s has %d values, want %d", path, prefix, p.name, len(w), len(p.w))
+			}
+			out = append(out, w)
+		}
+		return out, nil
+	}
+	if c.weights, err = read(prefixWeight); err != nil {
+		return nil, err
+	}
+	if c.first, err = read(prefixFirst); err != nil {
+		return nil, err
+	}
+	if c.second, err = read(prefixSecond); err != nil {
+		return nil, err
+	}
+	if c.state.BestEpoch > 0 {
+		c.state.best, err = read(prefixBest)
+	}
+	return c, err
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"runtime"
@@ -24,9 +25,18 @@ import (
 	"taskvec/internal/trainer"
 )
 
-// Version is part of the key of every job of this trainer; it is raised whenever the same job gives
-// another result.
-const Version = 1
+// version is raised whenever the same job gives another result.
+const version = 2
+
+// Name names this trainer in the keys of its jobs: with its version, and with the processor's
+// kernel, since sums are rounded otherwise with fused multiply-add.
+func Name() string {
+	kernel := "portable"
+	if fused {
+		kernel = "avx2"
+	}
+	return fmt.Sprintf("embedded %d %s %s", version, runtime.GOARCH, kernel)
+}
 
 // The streams of random numbers drawn from one seed.
 const (
@@ -197,7 +207,7 @@ func (s *session) trained() []*param {
 func (s *session) describe() trainer.Result {
 	r := trainer.Result{
 		Examples: map[string]int{}, SupervisedTokens: map[string]int64{}, TotalTokens: map[string]int64{}, Truncated: s.data.truncated,
-		Versions: map[string]string{"trainer": fmt.Sprintf("embedded %d", Version), "go": runtime.Version()},
+		Versions: map[string]string{"trainer": Name(), "go": runtime.Version()},
 		Device:   "cpu", DType: "float32",
 	}
 	for split, seqs := range s.data.splits {
@@ -232,6 +242,9 @@ func (s *session) run(ctx context.Context, progress func(trainer.Progress)) erro
 				return errors.Join(context.Cause(ctx), s.save())
 			}
 			loss := s.step(order, s.state.Step-epoch*per, total)
+			if math.IsNaN(loss) || math.IsInf(loss, 0) {
+				return &trainer.BadData{Msg: fmt.Sprintf("the training diverged: its loss is %v at step %d; lower learning_rate (%v)", loss, s.state.Step, s.spec.LearningRate)}
+			}
 			p := trainer.Progress{Step: s.state.Step, Total: total, Loss: loss, Epoch: float64(s.state.Step) / float64(per),
 				TokensPerSecond: float64(s.tokens) / time.Since(s.began).Seconds()}
 			if err := json.NewEncoder(s.out).Encode(p); err != nil {

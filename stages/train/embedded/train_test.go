@@ -250,6 +250,51 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// TestDamagedCheckpoint starts anew when the checkpoint is torn or another job's, to the same bytes.
+func TestDamagedCheckpoint(t *testing.T) {
+	model := base(t, "llama")
+	calm := job(t, model, "llama", nil)
+	train(t, calm)
+	want := weights(t, calm, trainer.AdapterDir)
+	other := job(t, model, "llama", func(s *trainer.Spec) { s.LoRA.Rank = 3 })
+	ctx, cancel := context.WithCancel(context.Background())
+	if _, err := Train(ctx, other, io.Discard, func(trainer.Progress) { cancel() }); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(filepath.Join(other, trainer.Checkpoint, "state.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"zeros": make([]byte, 100), "empty": {}, "torn": whole[:len(whole)/2], "another job's": whole} {
+		dir := job(t, model, "llama", nil)
+		if err := os.MkdirAll(filepath.Join(dir, trainer.Checkpoint), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, trainer.Checkpoint, "state.safetensors"), content, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		var log bytes.Buffer
+		r, err := Train(context.Background(), dir, &log, nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !bytes.Equal(weights(t, dir, trainer.AdapterDir), want) || len(r.ResumedFrom) != 0 || !strings.Contains(log.String(), "given up") {
+			t.Errorf("%s: another adapter, a resume (%v), or no word of it", name, r.ResumedFrom)
+		}
+	}
+}
+
+// TestDivergence says so when the loss is no number.
+func TestDivergence(t *testing.T) {
+	dir := job(t, base(t, "llama"), "llama", func(s *trainer.Spec) { s.LearningRate, s.Clip = 1e30, 0 })
+	_, err := Train(context.Background(), dir, io.Discard, nil)
+	var bad *trainer.BadData
+	if !errors.As(err, &bad) || !strings.Contains(bad.Msg, "diverged") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestPatience stops when the validation loss does not improve, and keeps the best.
 func TestPatience(t *testing.T) {
 	dir := job(t, base(t, "llama"), "llama", func(s *trainer.Spec) {
