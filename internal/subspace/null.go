@@ -36,6 +36,12 @@ func GrassmannNull(n, k1, k2 int, seed uint64) (Null, error) {
 	return simulated.(func() (Null, error))()
 }
 
+// Null returns the null of the distance of one side's spaces of updates i and j: see GrassmannNull.
+func (s *Set) Null(side Side, i, j int, seed uint64) (Null, error) {
+	u, v := s.basis(side, i), s.basis(side, j)
+	return GrassmannNull(u.Cols, u.Rows, v.Rows, seed)
+}
+
 // simulate draws the null. The distances are centred at the first before they are squared.
 func (s shape) simulate() (Null, error) {
 	if s.k1 == s.n || s.k2 == 0 { // all of the space, or nothing of it: no chance

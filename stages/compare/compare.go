@@ -29,6 +29,9 @@ type Results struct {
 // options are the projection's: all pairs, p = 3, negative entries as their absolute value.
 var options = projection.Options{P: 3, Sign: subspace.Abs}
 
+// seed is of the simulated nulls: an experiment's default.
+const seed = 1234
+
 // Adapters compares the adapters in the PEFT folders dirs, two or more, with every measure for
 // every pair; a task's name is its folder's. progress, which may be nil, is told after each module.
 func Adapters(ctx context.Context, dirs []string, progress func(done, total int64, note string)) (*Results, error) {
@@ -58,7 +61,7 @@ func Adapters(ctx context.Context, dirs []string, progress func(done, total int6
 	}
 	r.Notes = append(r.Notes, layout.Notes...)
 	modules, err := collect.Each(ctx, layout, progress, func(m *collect.Module) (*Results, error) {
-		rows, err := similarity.Rows(m, similarity.Measures)
+		rows, err := similarity.Rows(m, similarity.Measures, seed)
 		if err != nil {
 			return nil, err
 		}

@@ -24,22 +24,26 @@ var Kind = pipeline.Kind{Name: "similarity", Version: 2, Publish: "results", Res
 // File is the name of the file the stage writes.
 const File = "similarity.arrow"
 
-// The measures' names, as in similarity.arrow. All but Phi are distances: 0 for a task and itself.
+// The measures' names, as in similarity.arrow. All but Phi and those of the null are distances: 0 for
+// a task and itself.
 const (
-	Grassmann      = "grassmann"       // √Σθ², the geodesic distance of the spaces (arXiv 2503.05491, eq. 10)
-	GrassmannSum   = "grassmann_sum"   // Σθ, in radians
-	GrassmannPaper = "grassmann_paper" // √Σθ² with cosines clamped to ±0.9999, as the paper's public code has it
-	Chordal        = "chordal"         // √Σ sin²θ
-	Asimov         = "asimov"          // θ_max
-	FubiniStudy    = "fubini_study"    // arccos Π cosθ
-	Martin         = "martin"          // √(−2 ln Π cosθ); +Inf where some θ = π/2
-	BinetCauchy    = "binet_cauchy"    // √(1 − Π cos²θ)
-	Procrustes     = "procrustes"      // 2·√Σ sin²(θ/2)
-	Projection     = "projection"      // sin θ_max
-	Phi            = "phi"             // ‖U_iᵀU_j‖_F²/min(k_i, k_j), a similarity in [0, 1]
-	Cosine         = "cosine"          // 1 − ⟨ΔW_i,ΔW_j⟩/(‖ΔW_i‖‖ΔW_j‖), in [0, 2]
-	L2             = "l2"              // ‖ΔW_i−ΔW_j‖_F
-	SpectralL2     = "spectral_l2"     // ‖S_i−S_j‖₂
+	Grassmann      = "grassmann"           // √Σθ², the geodesic distance of the spaces (arXiv 2503.05491, eq. 10)
+	GrassmannSum   = "grassmann_sum"       // Σθ, in radians
+	GrassmannPaper = "grassmann_paper"     // √Σθ² with cosines clamped to ±0.9999, as the paper's public code has it
+	Chordal        = "chordal"             // √Σ sin²θ
+	Asimov         = "asimov"              // θ_max
+	FubiniStudy    = "fubini_study"        // arccos Π cosθ
+	Martin         = "martin"              // √(−2 ln Π cosθ); +Inf where some θ = π/2
+	BinetCauchy    = "binet_cauchy"        // √(1 − Π cos²θ)
+	Procrustes     = "procrustes"          // 2·√Σ sin²(θ/2)
+	Projection     = "projection"          // sin θ_max
+	NullMean       = "grassmann_null_mean" // mean of Grassmann over random spaces of these dimensions
+	NullSD         = "grassmann_null_sd"   // its standard deviation
+	Z              = "grassmann_z"         // (Grassmann − mean)/sd; 0 where sd is 0
+	Phi            = "phi"                 // ‖U_iᵀU_j‖_F²/min(k_i, k_j), a similarity in [0, 1]
+	Cosine         = "cosine"              // 1 − ⟨ΔW_i,ΔW_j⟩/(‖ΔW_i‖‖ΔW_j‖), in [0, 2]
+	L2             = "l2"                  // ‖ΔW_i−ΔW_j‖_F
+	SpectralL2     = "spectral_l2"         // ‖S_i−S_j‖₂
 )
 
 // angular are the measures that are functions of the angles of one side, in their order.
@@ -54,8 +58,11 @@ var angular = []struct {
 
 // Measures are all measures in the order of the rows. Those up to Phi are taken for the column and
 // the row space; the others are of the whole ΔW and given once, with side column.
-var Measures = []string{Grassmann, GrassmannSum, GrassmannPaper, Chordal, Asimov, FubiniStudy, Martin, BinetCauchy,
-	Procrustes, Projection, Phi, Cosine, L2, SpectralL2}
+var Measures = append(slices.Clone(sided), Cosine, L2, SpectralL2)
+
+// sided are the measures taken for each side: those of angular, the null's, and phi.
+var sided = []string{Grassmann, GrassmannSum, GrassmannPaper, Chordal, Asimov, FubiniStudy, Martin, BinetCauchy,
+	Procrustes, Projection, NullMean, NullSD, Z, Phi}
 
 // Sides of a similarity, as in similarity.arrow.
 const (
@@ -65,11 +72,12 @@ const (
 
 type settings struct {
 	Measures []string `json:"measures"`
+	Seed     int64    `json:"seed"` // of the simulated null
 }
 
-func resolve(_ *experiment.Experiment, s *experiment.Stage, _ pipeline.Cell) (any, map[string]string, error) {
+func resolve(e *experiment.Experiment, s *experiment.Stage, _ pipeline.Cell) (any, map[string]string, error) {
 	measures, err := chosen(s.With.(*experiment.SimilarityWith).Measures)
-	return settings{measures}, nil, err
+	return settings{measures, e.Seed}, nil, err
 }
 
 // chosen returns the measures asked for, all when none is, in the order of Measures.
@@ -93,7 +101,7 @@ func run(ctx context.Context, w *pipeline.Work) error {
 	if err != nil {
 		return err
 	}
-	rows, err := Compute(ctx, layout, set.Measures, w.Progress)
+	rows, err := Compute(ctx, layout, set.Measures, set.Seed, w.Progress)
 	if err != nil {
 		return err
 	}
@@ -101,13 +109,13 @@ func run(ctx context.Context, w *pipeline.Work) error {
 }
 
 // Compute returns the measures, all when none is named, of every pair of tasks of every model,
-// ordered by model, layer, module, pair, measure and side. Factors without any pair are an error.
-func Compute(ctx context.Context, l *collect.Layout, measures []string, progress func(done, total int64, note string)) ([]table.Similarity, error) {
+// ordered by model, layer, module, pair, measure and side; seed is the null's. Factors without any pair are an error.
+func Compute(ctx context.Context, l *collect.Layout, measures []string, seed int64, progress func(done, total int64, note string)) ([]table.Similarity, error) {
 	measures, err := chosen(measures)
 	if err != nil {
 		return nil, err
 	}
-	modules, err := collect.Each(ctx, l, progress, func(m *collect.Module) ([]table.Similarity, error) { return Rows(m, measures) })
+	modules, err := collect.Each(ctx, l, progress, func(m *collect.Module) ([]table.Similarity, error) { return Rows(m, measures, seed) })
 	if err != nil {
 		return nil, err
 	}
@@ -118,35 +126,55 @@ func Compute(ctx context.Context, l *collect.Layout, measures []string, progress
 	return rows, nil
 }
 
-// Rows returns these measures of every pair of tasks at one module.
-func Rows(m *collect.Module, measures []string) ([]table.Similarity, error) {
+// Rows returns these measures of every pair of tasks at one module; seed is the null's.
+func Rows(m *collect.Module, measures []string, seed int64) ([]table.Similarity, error) {
 	var rows []table.Similarity
 	for i := range m.Tasks {
 		for j := i + 1; j < len(m.Tasks); j++ {
+			p, err := sidedValues(m.Set, measures, seed, i, j)
+			if err != nil {
+				return nil, fmt.Errorf("compare %s and %s at %s: %w", m.Tasks[i], m.Tasks[j], m.Name, err)
+			}
 			add := func(side, measure string, value float64) {
 				if slices.Contains(measures, measure) {
 					rows = append(rows, table.Similarity{Model: m.Model, TaskI: m.Tasks[i], TaskJ: m.Tasks[j],
 						Layer: m.Layer, Module: m.Type, Side: side, Measure: measure, Value: value})
 				}
 			}
-			column, err := m.Set.Angles(subspace.Column, i, j)
-			if err != nil {
-				return nil, fmt.Errorf("compare %s and %s at %s: %w", m.Tasks[i], m.Tasks[j], m.Name, err)
+			for k, name := range sided {
+				add(Column, name, p[subspace.Column][k])
+				add(Row, name, p[subspace.Row][k])
 			}
-			row, err := m.Set.Angles(subspace.Row, i, j)
-			if err != nil {
-				return nil, fmt.Errorf("compare %s and %s at %s: %w", m.Tasks[i], m.Tasks[j], m.Name, err)
-			}
-			for _, d := range angular {
-				add(Column, d.name, d.of(column))
-				add(Row, d.name, d.of(row))
-			}
-			add(Column, Phi, m.Set.Phi(subspace.Column, i, j))
-			add(Row, Phi, m.Set.Phi(subspace.Row, i, j))
 			add(Column, Cosine, m.Set.Cosine(i, j))
 			add(Column, L2, m.Set.L2(i, j))
 			add(Column, SpectralL2, m.Set.SpectralL2(i, j))
 		}
 	}
 	return rows, nil
+}
+
+// sidedValues returns the sided measures of a pair of updates, by side, in the order of sided. The null is
+// simulated only where it is asked for.
+func sidedValues(s *subspace.Set, measures []string, seed int64, i, j int) (values [2][]float64, err error) {
+	for _, side := range []subspace.Side{subspace.Column, subspace.Row} {
+		theta, err := s.Angles(side, i, j)
+		if err != nil {
+			return values, err
+		}
+		for _, d := range angular {
+			values[side] = append(values[side], d.of(theta))
+		}
+		var null subspace.Null
+		z := 0.0
+		if slices.ContainsFunc([]string{NullMean, NullSD, Z}, func(name string) bool { return slices.Contains(measures, name) }) {
+			if null, err = s.Null(side, i, j, uint64(seed)); err != nil {
+				return values, err
+			}
+			if null.SD > 0 {
+				z = (subspace.Grassmann(theta) - null.Mean) / null.SD
+			}
+		}
+		values[side] = append(values[side], null.Mean, null.SD, z, s.Phi(side, i, j))
+	}
+	return values, nil
 }

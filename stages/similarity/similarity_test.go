@@ -14,6 +14,7 @@ import (
 
 	"taskvec/internal/experiment"
 	"taskvec/internal/pipeline"
+	"taskvec/internal/subspace"
 	"taskvec/internal/table"
 	"taskvec/stages/collect"
 )
@@ -36,7 +37,7 @@ func runStage(t *testing.T, with *experiment.SimilarityWith, factors ...table.Fa
 	if err := table.Write(filepath.Join(in, collect.FactorsFile), factors, nil); err != nil {
 		t.Fatal(err)
 	}
-	settings, paths, err := Kind.Resolve(nil, &experiment.Stage{With: with}, nil)
+	settings, paths, err := Kind.Resolve(&experiment.Experiment{Seed: 7}, &experiment.Stage{With: with}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +62,10 @@ func TestRun(t *testing.T) {
 	row := func(i, j string, layer int32, side, measure string, v float64) table.Similarity {
 		return table.Similarity{Model: "m", TaskI: i, TaskJ: j, Layer: layer, Module: "q", Side: side, Measure: measure, Value: v}
 	}
+	null, err := subspace.GrassmannNull(2, 1, 1, 7)
+	if err != nil || math.Abs(null.Mean-math.Pi/4) > 0.05 { // two lines in the plane: uniform
+		t.Fatalf("null %+v, %v", null, err)
+	}
 	same := func(theta float64) float64 { return theta }
 	all := func(i, j string, layer int32, u, v, si, sj, cosine float64) []table.Similarity {
 		var rows []table.Similarity
@@ -76,6 +81,8 @@ func TestRun(t *testing.T) {
 				return math.Sqrt(-2 * math.Log(math.Cos(t)))
 			}},
 			{"binet_cauchy", math.Sin}, {"procrustes", func(t float64) float64 { return 2 * math.Sin(t/2) }}, {"projection", math.Sin},
+			{"grassmann_null_mean", func(float64) float64 { return null.Mean }}, {"grassmann_null_sd", func(float64) float64 { return null.SD }},
+			{"grassmann_z", func(t float64) float64 { return (t - null.Mean) / null.SD }},
 			{"phi", func(t float64) float64 { return math.Cos(t) * math.Cos(t) }},
 		} {
 			rows = append(rows, row(i, j, layer, "column", d.name, d.of(u)), row(i, j, layer, "row", d.name, d.of(v)))
@@ -138,8 +145,8 @@ func TestNames(t *testing.T) {
 // Settings do not depend on the order or repetition of the measures asked for: the key would change.
 func TestResolve(t *testing.T) {
 	for _, asked := range [][]string{{"l2", "cosine"}, {"cosine", "l2", "cosine"}} {
-		got, _, err := Kind.Resolve(nil, &experiment.Stage{With: &experiment.SimilarityWith{Measures: asked}}, nil)
-		if err != nil || !slices.Equal(got.(settings).Measures, []string{"cosine", "l2"}) {
+		got, _, err := Kind.Resolve(&experiment.Experiment{Seed: 7}, &experiment.Stage{With: &experiment.SimilarityWith{Measures: asked}}, nil)
+		if err != nil || !slices.Equal(got.(settings).Measures, []string{"cosine", "l2"}) || got.(settings).Seed != 7 {
 			t.Errorf("%v resolves to %v, %v", asked, got, err)
 		}
 	}
