@@ -123,18 +123,26 @@ func (r *Results) Distance(model, measure string) (m [][]float64, ok bool) {
 	}
 	for i, a := range tasks {
 		for j := i + 1; j < len(tasks); j++ {
-			v, ok := r.distances[measure][pair{model, a, tasks[j]}]
-			if !ok {
-				v, ok = r.distances[measure][pair{model, tasks[j], a}]
-			}
+			v, ok := r.pairDistance(model, measure, a, tasks[j])
 			if !ok {
 				return nil, false
 			}
-			m[i][j] = v.value()
-			m[j][i] = m[i][j]
+			m[i][j], m[j][i] = v, v
 		}
 	}
 	return m, true
+}
+
+// pairDistance returns T̄ of one measure for two tasks in either order.
+func (r *Results) pairDistance(model, measure, a, b string) (float64, bool) {
+	v, ok := r.distances[measure][pair{model, a, b}]
+	if !ok {
+		v, ok = r.distances[measure][pair{model, b, a}]
+	}
+	if !ok {
+		return 0, false
+	}
+	return v.value(), true
 }
 
 // Projection returns the average of one projection measure for an ordered pair.

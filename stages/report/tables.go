@@ -224,6 +224,7 @@ func (in *Input) trainingTable() *Table {
 func (in *Input) tables() []*Table {
 	out := []*Table{in.projectionTable(), in.entropyTable()}
 	out = append(out, in.distanceTables()...)
+	out = append(out, in.nullTables()...)
 	if t := in.trainingTable(); t != nil {
 		out = append(out, t)
 	}

@@ -1,0 +1,51 @@
+package report
+
+import "fmt"
+
+// The row side is suspiciously near when its mean distance is below this share of its null.
+const sharedStart = 0.9
+
+// nullTables set T̄ of the Grassmann distance of each pair beside what it is for unrelated tasks, one
+// table a model; models without a null have none.
+func (in *Input) nullTables() []*Table {
+	var out []*Table
+	for _, model := range in.results.Models {
+		t := &Table{
+			Name:  fileName("null", model),
+			Title: titleOf("Grassmann distance against unrelated tasks", model),
+			Notes: []string{
+				"Null: the mean distance of two random spaces of the same dimensions, simulated. z: how many standard deviations of the null a module's distance lies above it, averaged as T̄ is. Unrelated tasks have z near 0, tasks nearer than chance a negative one. The raw distance of unrelated tasks is near its largest value and hardly varies, so read z.",
+			},
+			Columns: []string{"i, j", "T̄ columns", "null columns", "z columns", "T̄ rows", "null rows", "z rows"},
+		}
+		var ratio, n float64
+		tasks := in.results.Tasks[model]
+		for i, a := range tasks {
+			for _, b := range tasks[i+1:] {
+				row := make([]Cell, len(t.Columns))
+				row[0] = text(a + ", " + b)
+				for k, measure := range []string{"grassmann", "grassmann_null_mean", "grassmann_z"} {
+					for s, side := range []string{"", "/row"} {
+						if v, ok := in.results.pairDistance(model, measure+side, a, b); ok {
+							row[1+3*s+k] = number(v)
+						}
+					}
+				}
+				if row[2].IsNumber || row[5].IsNumber {
+					t.Rows = append(t.Rows, row)
+				}
+				if row[4].IsNumber && row[5].IsNumber && row[5].Number > 0 {
+					ratio += row[4].Number / row[5].Number
+					n++
+				}
+			}
+		}
+		if share := ratio / n; n > 0 && share < sharedStart {
+			t.Notes = append(t.Notes, fmt.Sprintf("Warning: on the row side tasks are on average %.0f %% as far apart as unrelated ones. Adapters that start from the same A look alike there whatever their task (arXiv 2509.25414): read the column side, or train with another init_seed for each task.", 100*share))
+		}
+		if len(t.Rows) > 0 {
+			out = append(out, dropEmpty(t, 1))
+		}
+	}
+	return out
+}
