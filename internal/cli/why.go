@@ -12,26 +12,9 @@ import (
 
 // newWhyCommand returns `why JOB`: what a job's key is made of and what changed since its last run.
 func newWhyCommand(e *env) *cobra.Command {
-	var o experimentOptions
-	cmd := &cobra.Command{
-		Use:   "why JOB --config FILE",
-		Short: "Explain a job's key and what changed since its last run",
-		Long:  "Print what a job's key is made of, whether its result is in the store, and what changed since its last run.\n" + exitHelp,
-		Args:  exactly(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := o.plan(e, cmd)
-			if err != nil {
-				return err
-			}
-			j, err := findJob(cmd, p, args[0])
-			if err != nil {
-				return err
-			}
-			return why(e, &o, p, j)
-		},
-	}
-	o.addFlags(cmd)
-	return cmd
+	return newJobCommand(e, "why", "Explain a job's key and what changed since its last run",
+		"Print what a job's key is made of, whether its result is in the store, and what changed since its last run.",
+		func(o *experimentOptions, p *pipeline.Plan, j *pipeline.Job) error { return why(e, o, p, j) })
 }
 
 func why(e *env, o *experimentOptions, p *pipeline.Plan, j *pipeline.Job) error {

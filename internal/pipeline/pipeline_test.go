@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -239,36 +238,6 @@ func TestPartKeepsResults(t *testing.T) {
 	}
 }
 
-// TestSharedPublishing lets several runners publish the same finished experiment at once.
-func TestSharedPublishing(t *testing.T) {
-	kinds := arithmetic(nil)
-	w := Workspace{Dir: t.TempDir()}
-	if err := (&Runner{Workspace: w, Jobs: 1}).Run(context.Background(), plan(t, chain("a"), kinds)); err != nil {
-		t.Fatal(err)
-	}
-	for range 10 {
-		if err := os.RemoveAll(filepath.Join(w.Experiment("chain"), "results")); err != nil {
-			t.Fatal(err)
-		}
-		var wg sync.WaitGroup
-		for range 4 {
-			wg.Go(func() {
-				p, err := NewPlan(chain("a"), kinds)
-				if err == nil {
-					err = (&Runner{Workspace: w, Jobs: 1}).Run(context.Background(), p)
-				}
-				if err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-		if result(t, w) != "2" {
-			t.Fatal("the result is not published")
-		}
-	}
-}
-
 // TestCheckpointSurvives: what a killed attempt kept is there for the next, and nothing else is.
 func TestCheckpointSurvives(t *testing.T) {
 	attempt := 0
@@ -464,136 +433,6 @@ func TestMemorySlots(t *testing.T) {
 	e.Stages[1].Memory = 1000
 	if err := (&Runner{Workspace: Workspace{Dir: t.TempDir()}, Jobs: 1, Memory: 10}).Run(context.Background(), plan(t, e, kinds)); err == nil {
 		t.Error("a job larger than the machine is accepted")
-	}
-}
-
-// TestSharedWorkspace lets three runners work on one plan: every job is done once.
-func TestSharedWorkspace(t *testing.T) {
-	var mu sync.Mutex
-	times := map[string]int{}
-	kinds := arithmetic(func(_ context.Context, w *Work) error {
-		mu.Lock()
-		times[w.Job]++
-		mu.Unlock()
-		time.Sleep(time.Millisecond)
-		return nil
-	})
-	w := Workspace{Dir: t.TempDir()}
-	var wg sync.WaitGroup
-	for range 3 {
-		wg.Go(func() {
-			p, err := NewPlan(chain("a", "bb", "ccc", "dddd"), kinds)
-			if err == nil {
-				err = (&Runner{Workspace: w, Jobs: 2}).Run(context.Background(), p)
-			}
-			if err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	if len(times) != 9 {
-		t.Errorf("%d jobs done, want 9", len(times))
-	}
-	for job, n := range times {
-		if n != 1 {
-			t.Errorf("%s done %d times", job, n)
-		}
-	}
-}
-
-func TestLocks(t *testing.T) {
-	w := Workspace{Dir: t.TempDir()}
-	first, _, err := w.acquire("k")
-	if err != nil || first == nil {
-		t.Fatal(first, err)
-	}
-	second, other, err := w.acquire("k")
-	if err != nil || second != nil || other.PID != os.Getpid() {
-		t.Fatalf("a held lock is given out: %v %v %v", second, other, err)
-	}
-	if err := first.release(); err != nil {
-		t.Fatal(err)
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dead := exec.Command("true")
-	if err := dead.Run(); err != nil {
-		t.Fatal(err)
-	}
-	old, recent := time.Now().Add(-2*lockExpiry), time.Now()
-	for _, c := range []struct {
-		name   string
-		owner  owner
-		mtime  time.Time
-		healed bool
-	}{
-		{"dead process of this host", owner{Host: host, PID: dead.Process.Pid, Start: "17", Nonce: "x"}, recent, true},
-		{"pid used again", owner{Host: host, PID: os.Getpid(), Start: "1", Nonce: "x"}, recent, true},
-		{"live process, lock long untouched", owner{Host: host, PID: os.Getpid(), Start: processStart(os.Getpid()), Nonce: "x"}, old, false},
-		{"other host, silent", owner{Host: "elsewhere", PID: 1, Nonce: "x"}, old, true},
-		{"other host, alive", owner{Host: "elsewhere", PID: 1, Nonce: "x"}, recent, false},
-	} {
-		b, err := json.Marshal(c.owner)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(w.lock("k"), b, 0o666); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chtimes(w.lock("k"), c.mtime, c.mtime); err != nil {
-			t.Fatal(err)
-		}
-		h, _, err := w.acquire("k")
-		if err != nil {
-			t.Fatalf("%s: %v", c.name, err)
-		}
-		if (h != nil) != c.healed {
-			t.Errorf("%s: healed is %v, want %v", c.name, h != nil, c.healed)
-		}
-		if h != nil {
-			if err := h.release(); err != nil {
-				t.Error(err)
-			}
-		} else if err := os.Remove(w.lock("k")); err != nil {
-			t.Error(err)
-		}
-	}
-	for name, age := range map[string]time.Time{"old": old, "new": recent} {
-		path := filepath.Join(w.store(), lockTemp+name)
-		if err := os.WriteFile(path, nil, 0o666); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chtimes(path, age, age); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.sweep(); err != nil {
-		t.Fatal(err)
-	}
-	if left, _ := filepath.Glob(filepath.Join(w.store(), lockTemp+"*")); len(left) != 1 || filepath.Base(left[0]) != lockTemp+"new" {
-		t.Errorf("sweep leaves %v, want the new one", left)
-	}
-	for content, age := range map[string]time.Time{"?": recent, "": old} {
-		if err := os.WriteFile(w.lock("k"), []byte(content), 0o666); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chtimes(w.lock("k"), age, age); err != nil {
-			t.Fatal(err)
-		}
-		h, _, err := w.acquire("k")
-		if err != nil || (h != nil) != (age == old) {
-			t.Errorf("a spoilt lock %q: held %v, %v", content, h != nil, err)
-		}
-		if h != nil {
-			if err := h.release(); err != nil {
-				t.Error(err)
-			}
-		} else if err := os.Remove(w.lock("k")); err != nil {
-			t.Error(err)
-		}
 	}
 }
 

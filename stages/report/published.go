@@ -66,12 +66,7 @@ func ReadPublished(path string) (*Published, error) {
 func (p *Published) projection(source, target, variant string) (L1REC, bool) {
 	for _, e := range p.Projection {
 		if e.Pair == [2]string{source, target} {
-			switch variant {
-			case "instruct":
-				return e.Instruct, true
-			case "base":
-				return e.Base, true
-			}
+			return ofVariant(variant, e.Instruct, e.Base)
 		}
 	}
 	return L1REC{}, false
@@ -81,13 +76,19 @@ func (p *Published) projection(source, target, variant string) (L1REC, bool) {
 func (p *Published) entropy(source, target, variant string) (H1H2, bool) {
 	for _, e := range p.Entropy {
 		if e.Pair == [2]string{source, target} {
-			switch variant {
-			case "instruct":
-				return e.Instruct, true
-			case "base":
-				return e.Base, true
-			}
+			return ofVariant(variant, e.Instruct, e.Base)
 		}
 	}
 	return H1H2{}, false
+}
+
+// ofVariant chooses what was published of a variant; a model of none is compared with nothing.
+func ofVariant[T any](variant string, instruct, base T) (value T, ok bool) {
+	switch variant {
+	case "instruct":
+		return instruct, true
+	case "base":
+		return base, true
+	}
+	return value, false
 }
