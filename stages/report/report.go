@@ -1,9 +1,9 @@
 // Package report writes what people read: the poster's tables with the published values beside
-// ours, the mean distances, maps of the tasks, loss curves, and one page that holds them all and
-// opens offline.
+// ours, the mean distances and what they are for unrelated tasks, whether families cluster, maps of
+// the tasks, loss curves, and one page that holds them all and opens offline.
 //
-// It computes no measure: it averages the rows of similarity.arrow and projection.arrow and shows
-// them.
+// It computes no measure: it averages the rows of similarity.arrow and projection.arrow, tests the
+// averages and shows them.
 package report
 
 import (
@@ -24,12 +24,13 @@ var Kind = pipeline.Kind{Name: "report", Version: 3, Publish: "report", Resolve:
 // settings determine a report besides its inputs.
 type settings struct {
 	Title     string            `json:"title"`
+	Seed      int64             `json:"seed"`
 	Variants  map[string]string `json:"variants"`  // model → instruct or base
 	Published string            `json:"published"` // SHA-256 of the file of published values
 }
 
 func resolve(e *experiment.Experiment, s *experiment.Stage, _ pipeline.Cell) (any, map[string]string, error) {
-	set := settings{Title: e.Name, Variants: map[string]string{}}
+	set := settings{Title: e.Name, Seed: e.Seed, Variants: map[string]string{}}
 	for _, m := range e.Models {
 		set.Variants[m.Name] = m.Variant
 	}
@@ -61,6 +62,7 @@ type Build struct {
 // Input is what a report is made of.
 type Input struct {
 	Title      string
+	Seed       int64             // of drawn permutations
 	Variants   map[string]string // model → instruct or base: which published columns it is compared with
 	Published  *Published
 	Similarity []table.Similarity
@@ -76,7 +78,7 @@ func run(_ context.Context, w *pipeline.Work) error {
 	if err := w.Settings(&set); err != nil {
 		return err
 	}
-	in := &Input{Title: set.Title, Variants: set.Variants, Published: &Published{}}
+	in := &Input{Title: set.Title, Seed: set.Seed, Variants: set.Variants, Published: &Published{}}
 	if path := w.Path("published"); path != "" {
 		p, err := ReadPublished(path)
 		if err != nil {
@@ -125,7 +127,10 @@ func (in *Input) Write(dir string) error {
 		return err
 	}
 	in.results = results
-	tables := in.tables()
+	tables, err := in.tables()
+	if err != nil {
+		return err
+	}
 	figures, err := in.figures()
 	if err != nil {
 		return err

@@ -221,17 +221,26 @@ func (in *Input) trainingTable() *Table {
 }
 
 // tables are all the tables of the report in their order.
-func (in *Input) tables() []*Table {
+func (in *Input) tables() ([]*Table, error) {
 	out := []*Table{in.projectionTable(), in.entropyTable()}
 	out = append(out, in.distanceTables()...)
 	out = append(out, in.nullTables()...)
+	cluster, err := in.clusterTable()
+	if err != nil {
+		return nil, err
+	}
+	order, err := in.orderTables()
+	if err != nil {
+		return nil, err
+	}
+	out = append(append(out, cluster), order...)
 	if t := in.trainingTable(); t != nil {
 		out = append(out, t)
 	}
 	if t := in.examplesTable(); t != nil {
 		out = append(out, t)
 	}
-	return slices.DeleteFunc(out, func(t *Table) bool { return len(t.Rows) == 0 })
+	return slices.DeleteFunc(out, func(t *Table) bool { return len(t.Rows) == 0 }), nil
 }
 
 // examplesTable says of each task what was built.
