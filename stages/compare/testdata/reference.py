@@ -81,7 +81,7 @@ def distances(theta, u, v):
     smaller = min(u.shape[1], v.shape[1])
     gap = u @ u.T - v @ v.T
     # ln Π cos²θ; arccos and 1 − Π cos² themselves lose angles below 1e-8.
-    log = -np.inf if missing else np.sum(np.log1p(-np.sin(theta) ** 2))
+    log = -np.inf if missing else np.sum(np.log1p(-(np.sin(theta) ** 2)))
     binet_cauchy = np.sqrt(-np.expm1(log))
     if not missing:
         det = np.linalg.det(u.T @ v)
@@ -137,9 +137,7 @@ def main():
                 if i < j:
                     for side, k in (("column", 0), ("row", 2)):
                         theta = angles(d[i][k], d[j][k])
-                        for name, value in distances(
-                            theta, d[i][k], d[j][k]
-                        ).items():
+                        for name, value in distances(theta, d[i][k], d[j][k]).items():
                             print(f"similarity,{pair},{side} {name},{float(value)!r}")
                     print(
                         f"similarity,{pair},column cosine,{float(1 - np.sum(w[i] * w[j]) / (ni * nj))!r}"
