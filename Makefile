@@ -4,7 +4,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 RUFF        := ruff==0.17.6
 CACHE       ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/taskvec
 
-.PHONY: test test-real lint bench generate
+.PHONY: test test-real lint bench bench-compare generate
 
 test: ## every test that needs Go alone
 	$(GO) test -timeout 30m $(TESTFLAGS) ./...
@@ -23,6 +23,11 @@ lint: ## gofmt, go vet, staticcheck, the layering test, ruff
 
 bench: ## the benchmarks that the documentation quotes
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-compare: ## comparing 13 adapters of a 7B model, beside NumPy on the same files in the same run
+	@mkdir -p $(CACHE)
+	$(GO) test -c -o $(CACHE)/compare.test ./stages/compare
+	"$$(.ci/python)" stages/compare/testdata/bench.py $(CACHE)/compare.test $(RUNS)
 
 generate: ## configs/schema.json, the sample corpus's CoNLL files and the golden files
 	$(GO) test ./internal/experiment ./datasets/sample -update

@@ -35,6 +35,11 @@ const seed = 1234
 // Adapters compares the adapters in the PEFT folders dirs, two or more, with every measure for
 // every pair; a task's name is its folder's. progress, which may be nil, is told after each module.
 func Adapters(ctx context.Context, dirs []string, progress func(done, total int64, note string)) (*Results, error) {
+	return adaptersBy(ctx, dirs, similarity.Measures, progress)
+}
+
+// adaptersBy is Adapters with a choice of the similarity's measures.
+func adaptersBy(ctx context.Context, dirs, measures []string, progress func(done, total int64, note string)) (*Results, error) {
 	if len(dirs) < 2 {
 		return nil, errors.New("a comparison takes two adapters or more")
 	}
@@ -61,7 +66,7 @@ func Adapters(ctx context.Context, dirs []string, progress func(done, total int6
 	}
 	r.Notes = append(r.Notes, layout.Notes...)
 	modules, err := collect.Each(ctx, layout, progress, func(m *collect.Module) (*Results, error) {
-		rows, err := similarity.Rows(m, similarity.Measures, seed)
+		rows, err := similarity.Rows(m, measures, seed)
 		if err != nil {
 			return nil, err
 		}

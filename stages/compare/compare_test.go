@@ -311,37 +311,3 @@ func TestNotes(t *testing.T) {
 		t.Errorf("progress ended at %v", last)
 	}
 }
-
-// The whole of compare on adapters of Mistral 7B's shape, q and v, r = 8, 32 layers, F32: reading,
-// every measure on both sides of every pair, every ordered projection, writing Arrow and CSV.
-func BenchmarkThirteen(b *testing.B) {
-	dirs := adapters(b, 13, mistral(32))
-	out := b.TempDir()
-	b.Run("read", func(b *testing.B) {
-		for b.Loop() {
-			for _, dir := range dirs {
-				if _, err := os.ReadFile(filepath.Join(dir, "adapter_model.safetensors")); err != nil {
-					b.Fatal(err)
-				}
-			}
-		}
-	})
-	b.Run("compute", func(b *testing.B) {
-		for b.Loop() {
-			if _, err := Adapters(context.Background(), dirs, nil); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("compare", func(b *testing.B) {
-		for b.Loop() {
-			r, err := Adapters(context.Background(), dirs, nil)
-			if err != nil {
-				b.Fatal(err)
-			}
-			if err := r.Write(out); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-}

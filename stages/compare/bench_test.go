@@ -1,0 +1,84 @@
+package compare
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gonum.org/v1/gonum/mat"
+
+	"taskvec/internal/adapter"
+	"taskvec/stages/similarity"
+)
+
+// kept returns the folders of n adapters of r = 8, F32, on these modules, which are written once
+// into a folder of the system's temporary files and stay there.
+func kept(b *testing.B, n int, name string, modules []module) []string {
+	b.Helper()
+	root := filepath.Join(os.TempDir(), fmt.Sprintf("taskvec-bench-%d-%s", n, name))
+	if _, err := os.Stat(root); err != nil {
+		fresh, err := os.MkdirTemp(os.TempDir(), "taskvec-bench")
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer os.RemoveAll(fresh)
+		for i := range n {
+			rng := rand.New(rand.NewPCG(7, uint64(i)))
+			save(b, filepath.Join(fresh, fmt.Sprintf("task-%03d", i)), 8, `, "lora_alpha": 16`, adapter.F32, modules,
+				func(m module) (b, a *mat.Dense) { return trained(rng, 1, 8, m) })
+		}
+		if err := os.Rename(fresh, root); err != nil {
+			b.Fatal(err)
+		}
+	}
+	dirs, err := filepath.Glob(filepath.Join(root, "task-*"))
+	if err != nil || len(dirs) != n {
+		b.Fatalf("%s holds %d adapters, want %d (%v): remove it", root, len(dirs), n, err)
+	}
+	return dirs
+}
+
+// readOnce reads every file once.
+func readOnce(b *testing.B, dirs []string) {
+	for b.Loop() {
+		for _, dir := range dirs {
+			if _, err := os.ReadFile(filepath.Join(dir, "adapter_model.safetensors")); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// BenchmarkThirteen compares 13 adapters of Mistral 7B's shape, q and v, r = 8, 32 layers, F32. What
+// testdata/bench.py runs beside NumPy is measures: reading and every number but the simulated nulls.
+func BenchmarkThirteen(b *testing.B) {
+	dirs := kept(b, 13, "mistral", mistral(32))
+	out := b.TempDir()
+	b.Run("read", func(b *testing.B) { readOnce(b, dirs) })
+	b.Run("measures", func(b *testing.B) {
+		measures := slices.DeleteFunc(slices.Clone(similarity.Measures), func(name string) bool {
+			return strings.HasPrefix(name, "grassmann_null") || name == similarity.Z
+		})
+		for b.Loop() {
+			if _, err := adaptersBy(context.Background(), dirs, measures, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("compare", func(b *testing.B) {
+		for b.Loop() {
+			r, err := Adapters(context.Background(), dirs, nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := r.Write(out); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
