@@ -4,12 +4,11 @@ import (
 	"errors"
 	"reflect"
 	"testing"
-	"testing/fstest"
 )
 
 func TestReadSummaries(t *testing.T) {
 	read := func(text string) ([]Summary, error) {
-		return ReadSummaries(fstest.MapFS{"s.jsonl": {Data: []byte(text)}}, "s.jsonl")
+		return ReadSummaries("s.jsonl", []byte(text))
 	}
 	got, err := read(`{"document": "nw/x", "share": 0.1, "summary": "A \"b\"."}
 
@@ -28,9 +27,30 @@ func TestReadSummaries(t *testing.T) {
 		`{"document": "d", "share": 1.5, "summary": "s"}`: "s.jsonl:1: needs a document, a summary and a share above 0 and at most 1",
 		`{"document": "d", "share": 0.1}`:                 "s.jsonl:1: needs a document, a summary and a share above 0 and at most 1",
 		`{"share": 0.1, "summary": "s"}`:                  "s.jsonl:1: needs a document, a summary and a share above 0 and at most 1",
-		line + "\n\n" + line:                              "s.jsonl:3: document d has a summary of share 0.1 in line 1 already",
+		line + "\n\n" + line:                              "s.jsonl:3: the summary of share 0.1 of document d stands in line 1 already",
 	} {
 		_, err := read(text)
+		var bad *Error
+		if !errors.As(err, &bad) || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+}
+
+func TestReadTargets(t *testing.T) {
+	got, err := ReadTargets("t.jsonl", []byte(`{"document": "nw/x", "target": "A."}`+"\n"+`{"document": "nw/x", "part": 1, "target": "B."}`))
+	want := []Target{{"nw/x", 0, "A."}, {"nw/x", 1, "B."}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v, error %v", got, want, err)
+	}
+	line := `{"document": "d", "target": "s"}`
+	for text, want := range map[string]string{
+		`{"document": "d"}`:                            "t.jsonl:1: needs a document and a target",
+		`{"document": "d", "part": -1, "target": "s"}`: "t.jsonl:1: needs a document and a target",
+		`{"document": "d", "answer": "s"}`:             `t.jsonl:1: is no target, {"document": …, "part": 0, "target": …}: json: unknown field "answer"`,
+		line + "\n" + line:                             "t.jsonl:2: the target of document d part 0 stands in line 1 already",
+	} {
+		_, err := ReadTargets("t.jsonl", []byte(text))
 		var bad *Error
 		if !errors.As(err, &bad) || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
@@ -43,7 +63,7 @@ func FuzzReadSummaries(f *testing.F) {
 	f.Add([]byte(`{"document": "nw/x", "share": 0.1, "summary": "A."}` + "\n"))
 	f.Add([]byte("\n{\"share\": 1e999}\n"))
 	f.Fuzz(func(t *testing.T, src []byte) {
-		summaries, err := ReadSummaries(fstest.MapFS{"s.jsonl": {Data: src}}, "s.jsonl")
+		summaries, err := ReadSummaries("s.jsonl", src)
 		var bad *Error
 		if err != nil && !errors.As(err, &bad) {
 			t.Fatalf("%v is no *Error", err)

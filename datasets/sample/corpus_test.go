@@ -49,7 +49,11 @@ func TestSplits(t *testing.T) {
 // TestAnnotated checks that every document carries every layer, every sentence a tree, every
 // predicate its V, every document a summary.
 func TestAnnotated(t *testing.T) {
-	summaries, err := datasets.ReadSummaries(Files(), Summaries)
+	src, err := fs.ReadFile(Files(), Summaries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	summaries, err := datasets.ReadSummaries(Summaries, src)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"taskvec/internal/experiment"
+	"taskvec/internal/table"
 	"taskvec/stages/build"
 	"taskvec/tasks"
 )
@@ -20,6 +21,8 @@ func newExamplesCommand(e *env) *cobra.Command {
 		Short: "Show built examples, the supervised part marked",
 		Long: `Build the examples of an experiment's tasks and show the first ones of each as a model
 sees them. What is supervised is bold on a terminal and marked by a bar elsewhere.
+After them stands what was built: rows, words, the supervised share, documents
+skipped and why, inputs that repeat within and across splits.
 ` + exitHelp,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -63,23 +66,11 @@ func builtTasks(cmd *cobra.Command, x *experiment.Experiment, only string) ([]st
 }
 
 func showExamples(e *env, x *experiment.Experiment, names []string, n int) error {
-	set, paths, err := build.ResolveCorpus(x)
-	if err != nil {
-		return err
-	}
-	corpus, err := set.Load(func(name string) string { return paths[name] })
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		t := tasks.Lookup(name)
-		rows, _, err := build.Examples(t, corpus)
-		if err != nil {
-			return fmt.Errorf("build %s: %w", name, err)
-		}
+	return build.Preview(x, names, func(t *tasks.Task, rows []table.Example, r *build.Report) error {
 		if err := build.Show(e.stdout, t, rows, n, e.color); err != nil {
 			return err
 		}
-	}
-	return nil
+		_, err := fmt.Fprintf(e.stdout, "%s\n\n", r)
+		return err
+	})
 }

@@ -123,8 +123,8 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string, tag reflect
 		return
 	}
 	switch v.Type() {
-	case reflect.TypeFor[Models]():
-		d.models(n, v.Addr().Interface().(*Models), path)
+	case reflect.TypeFor[Models](), reflect.TypeFor[Tasks]():
+		d.named(n, v, path)
 		return
 	case reflect.TypeFor[Matrix]():
 		d.matrix(n, v.Addr().Interface().(*Matrix), path)
@@ -235,14 +235,15 @@ func (d *decoder) with(stage, n *yaml.Node, s *Stage, path string) {
 	s.With = v.Interface()
 }
 
-// models decodes the mapping of model names to models, keeping its order.
-func (d *decoder) models(n *yaml.Node, out *Models, path string) {
-	for _, m := range d.mappings(n, "models") {
+// named decodes a mapping of names to structs with a field Name into a slice, keeping its order.
+func (d *decoder) named(n *yaml.Node, out reflect.Value, path string) {
+	for _, m := range d.mappings(n, lastKey(path)) {
 		p := join(path, m.key.Value)
 		d.keys[p] = m.key
-		model := Model{Name: m.key.Value}
-		d.decode(m.value, reflect.ValueOf(&model).Elem(), p, "")
-		*out = append(*out, model)
+		v := reflect.New(out.Type().Elem()).Elem()
+		v.FieldByName("Name").SetString(m.key.Value)
+		d.decode(m.value, v, p, "")
+		out.Set(reflect.Append(out, v))
 	}
 }
 

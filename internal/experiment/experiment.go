@@ -5,12 +5,15 @@
 // pipeline's, and what a stage does is the stage's.
 package experiment
 
+import "taskvec/tasks"
+
 // An Experiment is one decoded and validated experiment file, defaults filled in.
 type Experiment struct {
 	Name   string  `yaml:"experiment" doc:"name of the experiment and of its folder in the workspace" required:"true"`
 	Seed   int64   `yaml:"seed" doc:"the seed everything random is derived from" default:"1234"`
 	Corpus Corpus  `yaml:"corpus" doc:"the documents the tasks are built from"`
 	Models Models  `yaml:"models" doc:"base models by name" required:"true"`
+	Tasks  Tasks   `yaml:"tasks" doc:"tasks of your own by name, beside those of the catalogue"`
 	LoRA   LoRA    `yaml:"lora" doc:"settings of every adapter trained"`
 	Stages []Stage `yaml:"stages" doc:"the kinds of work, in any order that needs allows" required:"true"`
 
@@ -24,6 +27,14 @@ type Corpus struct {
 	Path   string   `yaml:"path" doc:"file or folder of the corpus; ${VAR} is replaced from the environment" env:"true"`
 	Genres []string `yaml:"genres" doc:"keep only documents of these genres (first part of the document id)"`
 	Split  Split    `yaml:"split" doc:"documents drawn for each split; without it the corpus's own train, development and test folders"`
+	Lists  Lists    `yaml:"lists" doc:"files that list each split's documents, in place of the corpus's folders"`
+}
+
+// Lists are the files that name each split's documents, one id a line; all empty means none.
+type Lists struct {
+	Train      string `yaml:"train" doc:"file of the ids to train on; ${VAR} is replaced from the environment" env:"true"`
+	Validation string `yaml:"validation" doc:"file of the ids that choose the best checkpoint, likewise" env:"true"`
+	Test       string `yaml:"test" doc:"file of the ids held out, likewise" env:"true"`
 }
 
 // Split is how many documents each split draws; all zero means the corpus's own split.
@@ -45,6 +56,18 @@ type Model struct {
 	Variant      string        `yaml:"variant" json:"variant,omitempty" doc:"which published columns it is compared with" enum:"instruct,base"`
 	Family       string        `yaml:"family" json:"family" doc:"layout of the model" enum:"llama,mistral,roberta" required:"true"`
 	Architecture *Architecture `yaml:"architecture" json:"architecture,omitempty" doc:"a model a pretrain stage makes from scratch"`
+}
+
+// Tasks are the experiment's own tasks in the order of the file.
+type Tasks []Task
+
+// A Task is a task of the experiment's own: a prompt, and a rule or a file for its targets.
+type Task struct {
+	Name    string       `yaml:"-"`
+	Family  tasks.Family `yaml:"family" doc:"what reports group the task with" enum:"linguistic,counting,summary,own" default:"own"`
+	Prompt  string       `yaml:"prompt" doc:"the instruction, to the letter" required:"true"`
+	Target  *tasks.Rule  `yaml:"target" doc:"rule that makes the target from a document: one of its keys"`
+	Targets string       `yaml:"targets" doc:"JSONL file of targets, {\"document\": id, \"part\": 0, \"target\": text} a line; ${VAR} is replaced from the environment" env:"true"`
 }
 
 // Architecture is the shape of a model pretrained here.
@@ -149,6 +172,38 @@ type Matrix struct {
 type Axis struct {
 	Name   string // model or task
 	Values []string
+}
+
+// Task returns the task of that name: the experiment's own, or the catalogue's. A task whose
+// targets are supplied is returned without them. It is nil when there is none.
+func (e *Experiment) Task(name string) *tasks.Task {
+	for _, own := range e.Tasks {
+		if own.Name == name {
+			return own.declare()
+		}
+	}
+	return tasks.Lookup(name)
+}
+
+// declare is the task without supplied targets, nil when its rule is none.
+func (t *Task) declare() *tasks.Task {
+	if t.Target == nil {
+		return tasks.DeclareTargets(t.Name, t.Family, t.Prompt, nil)
+	}
+	task, err := tasks.Declare(t.Name, t.Family, t.Prompt, *t.Target)
+	if err != nil {
+		return nil // validate reports it
+	}
+	return task
+}
+
+// TaskNames returns the names of all tasks the experiment can use: the catalogue's, then its own.
+func (e *Experiment) TaskNames() []string {
+	names := tasks.Names()
+	for _, t := range e.Tasks {
+		names = append(names, t.Name)
+	}
+	return names
 }
 
 // Model returns the model of that name, or nil.

@@ -30,6 +30,8 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 	switch {
 	case t == reflect.TypeFor[Models]():
 		return object{"type": "object", "minProperties": 1, "additionalProperties": schemaOf(reflect.TypeFor[Model](), "")}
+	case t == reflect.TypeFor[Tasks]():
+		return object{"type": "object", "additionalProperties": schemaOf(reflect.TypeFor[Task](), "")}
 	case t == reflect.TypeFor[Matrix]():
 		props := object{"exclude": object{
 			"type":  "array",
@@ -38,7 +40,7 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 		for _, name := range axisNames {
 			props[name] = object{"type": "array", "minItems": 1, "items": object{"type": "string"}}
 		}
-		props["task"].(object)["items"] = object{"enum": tasks.Names()}
+		props["task"].(object)["items"] = taskName()
 		return object{"type": "object", "additionalProperties": false, "properties": props}
 	case t == reflect.TypeFor[Quantity]():
 		return object{"type": []string{"string", "integer"}, "pattern": "^[0-9]+(Ki|Mi|Gi|Ti|k|M|G|T)?$"}
@@ -102,6 +104,11 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 	return s
 }
 
+// taskName is a task of the catalogue, which editors offer, or one of the experiment's own.
+func taskName() object {
+	return object{"anyOf": []object{{"enum": tasks.Names()}, {"type": "string"}}}
+}
+
 // stageSchema adds to a stage's schema that the type of `with` hangs on `uses`.
 func stageSchema(s object) {
 	props := s["properties"].(object)
@@ -111,7 +118,7 @@ func stageSchema(s object) {
 	for _, name := range KindNames() {
 		with := schemaOf(kinds[name], "")
 		if name == "build" {
-			with["properties"].(object)["tasks"].(object)["items"] = object{"enum": tasks.Names()}
+			with["properties"].(object)["tasks"].(object)["items"] = taskName()
 		}
 		cases = append(cases, object{
 			"if":   object{"properties": object{"uses": object{"const": name}}},

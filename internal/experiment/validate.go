@@ -47,9 +47,18 @@ func (d *decoder) validate(e *Experiment) {
 	if s := e.Corpus.Split; s != (Split{}) && (s.Train == 0 || s.Validation == 0 || s.Test == 0) {
 		d.failAt("corpus.split", "a split needs at least one train, one validation and one test document")
 	}
+	if l := e.Corpus.Lists; l != (Lists{}) {
+		if l.Train == "" || l.Validation == "" || l.Test == "" {
+			d.failAt("corpus.lists", "lists need a file for each of train, validation and test")
+		}
+		if e.Corpus.Split != (Split{}) {
+			d.failAt("corpus.lists", "the corpus has lists and a split: keep one")
+		}
+	}
 	// Each step needs what the one before it checks, so that one fault is reported once.
 	found := len(d.errs)
 	d.validateModels(e)
+	d.validateTasks(e)
 	d.validateStages(e)
 	if len(d.errs) > found {
 		return
@@ -82,6 +91,24 @@ func (d *decoder) validateModels(e *Experiment) {
 	}
 }
 
+// validateTasks checks the experiment's own tasks.
+func (d *decoder) validateTasks(e *Experiment) {
+	for _, t := range e.Tasks {
+		p := "tasks." + t.Name
+		d.name(p, "the task's name", t.Name)
+		switch {
+		case tasks.Lookup(t.Name) != nil:
+			d.fail(d.keys[p], "task %s is in the catalogue already: choose another name", t.Name)
+		case (t.Target == nil) == (t.Targets == ""):
+			d.failAt(p, "task %s needs a target (a rule) or targets (a file): one of them", t.Name)
+		case t.Target != nil:
+			if _, err := tasks.Declare(t.Name, t.Family, t.Prompt, *t.Target); err != nil {
+				d.failAt(p+".target", "%v", err)
+			}
+		}
+	}
+}
+
 func (d *decoder) validateStages(e *Experiment) {
 	var models, stages []string
 	for _, m := range e.Models {
@@ -97,12 +124,12 @@ func (d *decoder) validateStages(e *Experiment) {
 		for _, axis := range s.Matrix.Axes {
 			known, what := models, "model"
 			if axis.Name == "task" {
-				known, what = tasks.Names(), "task"
+				known, what = e.TaskNames(), "task"
 			}
 			d.values(p+".matrix."+axis.Name, what, axis.Values, known)
 		}
 		if b, ok := s.With.(*BuildWith); ok {
-			d.values(p+".with.tasks", "task", b.Tasks, tasks.Names())
+			d.values(p+".with.tasks", "task", b.Tasks, e.TaskNames())
 		}
 		for j, x := range s.Matrix.Exclude {
 			d.exclusion(&e.Stages[i], fmt.Sprintf("%s.matrix.exclude[%d]", p, j), x)
@@ -385,7 +412,7 @@ func (d *decoder) validateTrain(e *Experiment, s *Stage, p string) {
 		}
 	}
 	for _, c := range s.Cells() {
-		m, task := e.Model(c["model"]), tasks.Lookup(c["task"])
+		m, task := e.Model(c["model"]), e.Task(c["task"])
 		if m == nil || task == nil {
 			continue
 		}

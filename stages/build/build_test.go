@@ -61,15 +61,16 @@ func corpus(t *testing.T, files map[string]string, settings string) *experiment.
 			t.Fatal(err)
 		}
 	}
-	return parse(t, filepath.Join(dir, "x.yaml"), "{format: conll2012, path: corpus"+settings+"}")
+	return parse(t, filepath.Join(dir, "x.yaml"), "{format: conll2012, path: corpus"+settings+"}", "")
 }
 
-// parse makes an experiment of a corpus.
-func parse(t *testing.T, file, corpus string) *experiment.Experiment {
+// parse makes an experiment of a corpus and of tasks of its own.
+func parse(t *testing.T, file, corpus, own string) *experiment.Experiment {
 	e, err := experiment.Parse(file, []byte(`experiment: x
 seed: 7
 corpus: `+corpus+`
 models: {tiny: {family: llama, architecture: {}}}
+tasks: {`+own+`}
 stages: [{name: examples, uses: build, with: {tasks: [sum, ner, has-date]}}]
 `), nil, nil)
 	if err != nil {
@@ -120,7 +121,8 @@ func TestRun(t *testing.T) {
 			},
 			meta: map[string]string{"task": "ner", "family": "linguistic", "kind": "causal"},
 			report: `{"task":"ner","family":"linguistic","kind":"causal","rows":{"test":1,"train":1,"validation":1},` +
-				`"words":15,"documents":3,"skipped":{"named entities not annotated":1}}`,
+				`"documents":3,"skipped":{"named entities not annotated":1},"words":91,"supervised_words":10,"supervised_share":0.10989010989010989,` +
+				`"empty_targets":0,"duplicates_within_splits":0,"duplicates_across_splits":0}`,
 		},
 		"has-date": {
 			rows: []table.Example{
@@ -132,7 +134,8 @@ func TestRun(t *testing.T) {
 			},
 			meta: map[string]string{"task": "has-date", "family": "classification", "kind": "classification", "labels": `["no","yes"]`},
 			report: `{"task":"has-date","family":"classification","kind":"classification","rows":{"test":2,"train":2,"validation":1},` +
-				`"words":15,"documents":3,"skipped":{"named entities not annotated":1}}`,
+				`"documents":3,"skipped":{"named entities not annotated":1},"words":12,"supervised_words":0,"supervised_share":0,` +
+				`"labels":{"no":3,"yes":2},"empty_targets":0,"duplicates_within_splits":0,"duplicates_across_splits":2}`,
 		},
 	} {
 		dir, err := job(t, e, task)
@@ -187,7 +190,7 @@ func TestResolve(t *testing.T) {
 	if want := (datasets.SplitCounts{Train: 1, Validation: 1, Test: 1}); drawn.Corpus.Seed != 7 || drawn.Corpus.Split != want || !reflect.DeepEqual(drawn.Corpus.Genres, []string{"nw"}) {
 		t.Errorf("settings of a draw %+v", drawn)
 	}
-	e := parse(t, "x.yaml", "{format: sample}")
+	e := parse(t, "x.yaml", "{format: sample}", "")
 	if sum, ner := resolve(e, "sum"), resolve(e, "ner"); sum.Summaries == "" || ner.Summaries != "" {
 		t.Errorf("summaries %q and %q: they belong to the task sum alone", sum.Summaries, ner.Summaries)
 	}
@@ -230,7 +233,7 @@ func TestErrors(t *testing.T) {
 		{without("train/nw/b.gold_conll"), "", "ner", "DIR: task ner finds no train example (documents skipped: 1: named entities not annotated)"},
 		{without("test/bn/d.gold_conll"), "", "ner", "DIR: task ner finds no test example (documents skipped: 1: named entities not annotated)"},
 		{standard, ", genres: [bn]", "ner", "DIR: task ner finds no train example"},
-		{without(""), "", "ner", "DIR/loose.gold_conll:1: document wb/e lies in no folder train, development or test: set corpus.split in the experiment"},
+		{without(""), "", "ner", "DIR/loose.gold_conll:1: document wb/e lies in no folder train, development or test: set corpus.split or corpus.lists in the experiment"},
 		{standard, ", genres: [mz]", "ner", "DIR: holds no document of the genres mz"},
 		{map[string]string{"train/a.gold_conll": "x\n"}, "", "ner", "DIR/train/a.gold_conll:1: expected `#begin document (ID); part N`, not \"x\""},
 		{map[string]string{"a.txt": ""}, "", "ner", "DIR: holds no CoNLL-2012 file: their names end in conll, such as cnn_0001.gold_conll"},

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"sync"
 
 	"taskvec/datasets"
 	"taskvec/datasets/sample"
 	"taskvec/internal/experiment"
+	"taskvec/internal/pipeline"
 )
 
 // corpusPath is the name under which ResolveCorpus gives the corpus's place on disk.
@@ -27,6 +29,8 @@ type CorpusSettings struct {
 	Genres []string             `json:"genres,omitempty"`
 	Split  datasets.SplitCounts `json:"split,omitzero"`
 	Seed   int64                `json:"seed,omitempty"` // of the draw; 0 where none is made
+	// Lists are the SHA-256 of the files that list each split's documents.
+	Lists map[datasets.Split]string `json:"lists,omitempty"`
 }
 
 // A Corpus is the documents of an experiment, each with its split.
@@ -34,6 +38,8 @@ type Corpus struct {
 	Name      string // for messages
 	Documents []*datasets.Document
 	Summaries map[string]string // reference summaries by Document.Key
+	// OutsideLists is how many documents were left out as none of the lists names them.
+	OutsideLists int
 }
 
 // digests remembers the digest of each experiment's corpus: all its stages and jobs share it, and
@@ -51,6 +57,26 @@ func ResolveCorpus(e *experiment.Experiment) (CorpusSettings, map[string]string,
 	if e.Corpus.Path != "" {
 		paths[corpusPath] = e.Resolve(e.Corpus.Path)
 	}
+	for split, file := range map[datasets.Split]string{
+		datasets.Train: e.Corpus.Lists.Train, datasets.Validation: e.Corpus.Lists.Validation, datasets.Test: e.Corpus.Lists.Test,
+	} {
+		if file == "" {
+			continue
+		}
+		file = e.Resolve(file)
+		digest, err := pipeline.FileDigest(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			return set, nil, &datasets.Error{File: file, Msg: fmt.Sprintf("there is no such file: it is to list the %s documents", split)}
+		}
+		if err != nil {
+			return set, nil, fmt.Errorf("read the list of %s documents: %w", split, err)
+		}
+		if set.Lists == nil {
+			set.Lists = map[datasets.Split]string{}
+		}
+		set.Lists[split] = digest
+		paths[listPath(split)] = file
+	}
 	digest, _ := digests.LoadOrStore(e, sync.OnceValues(func() (string, error) {
 		_, files, err := set.open(paths)
 		if err != nil {
@@ -61,6 +87,27 @@ func ResolveCorpus(e *experiment.Experiment) (CorpusSettings, map[string]string,
 	var err error
 	set.Digest, err = digest.(func() (string, error))()
 	return set, paths, err
+}
+
+// listPath is the name under which ResolveCorpus gives the place of a split's list.
+func listPath(s datasets.Split) string { return "lists/" + string(s) }
+
+// assign puts the documents into the splits of the lists.
+func (s *CorpusSettings) assign(c *Corpus, path func(string) string) error {
+	lists := map[datasets.Split]*datasets.List{}
+	for split := range s.Lists {
+		file := path(listPath(split))
+		src, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("read the list of %s documents: %w", split, err)
+		}
+		if lists[split], err = datasets.ReadList(file, src); err != nil {
+			return err
+		}
+	}
+	var err error
+	c.Documents, c.OutsideLists, err = datasets.Assign(c.Documents, lists)
+	return err
 }
 
 // open finds the corpus's files.
@@ -101,10 +148,18 @@ func (s *CorpusSettings) Load(path func(string) string) (*Corpus, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.Lists != nil {
+		if err := s.assign(c, path); err != nil {
+			return nil, err
+		}
+	}
 	for _, d := range c.Documents {
 		if d.Split == "" {
-			return nil, &datasets.Error{File: d.File, Line: d.Line, Msg: fmt.Sprintf("document %s lies in no folder train, development or test: set corpus.split in the experiment", d.ID)}
+			return nil, &datasets.Error{File: d.File, Line: d.Line, Msg: fmt.Sprintf("document %s lies in no folder train, development or test: set corpus.split or corpus.lists in the experiment", d.ID)}
 		}
+	}
+	if err := datasets.OneSplit(c.Documents); err != nil {
+		return nil, err
 	}
 	if s.Format == "sample" {
 		err = c.addSummaries(sample.Files(), sample.Summaries)
@@ -123,7 +178,11 @@ func Load(e *experiment.Experiment) (*Corpus, error) {
 
 // addSummaries takes the summaries of documents in one part from a file.
 func (c *Corpus) addSummaries(fsys fs.FS, name string) error {
-	summaries, err := datasets.ReadSummaries(fsys, name)
+	src, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		return fmt.Errorf("read summaries: %w", err)
+	}
+	summaries, err := datasets.ReadSummaries(name, src)
 	if err != nil {
 		return err
 	}

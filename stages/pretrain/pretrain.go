@@ -18,7 +18,6 @@ import (
 	"taskvec/internal/trainer"
 	"taskvec/stages/build"
 	"taskvec/stages/train/embedded"
-	"taskvec/tasks"
 )
 
 // Kind is the pretrain stage: the corpus's training text → a Hugging Face folder.
@@ -36,6 +35,7 @@ type settings struct {
 	Architecture experiment.Architecture `json:"architecture"`
 	experiment.PretrainWith
 	Seed    int64                `json:"seed"`
+	Prompts []string             `json:"prompts"` // of the tasks that are built
 	Corpus  build.CorpusSettings `json:"corpus"`
 	Trainer string               `json:"trainer"`
 }
@@ -48,8 +48,24 @@ func resolve(e *experiment.Experiment, s *experiment.Stage, c pipeline.Cell) (an
 	m := e.Model(c["model"])
 	return settings{
 		Family: m.Family, Architecture: *m.Architecture, PretrainWith: *s.With.(*experiment.PretrainWith), Seed: e.Seed, Corpus: corpus,
-		Trainer: embedded.Name(),
+		Prompts: prompts(e), Trainer: embedded.Name(),
 	}, paths, nil
+}
+
+// prompts are those of the tasks the experiment builds. They are in the vocabulary, but not in the
+// text: W₀ has never seen a task.
+func prompts(e *experiment.Experiment) []string {
+	var all []string
+	for _, s := range e.Stages {
+		if b, ok := s.With.(*experiment.BuildWith); ok {
+			for _, name := range b.Tasks {
+				if t := e.Task(name); t.Prompt != "" {
+					all = append(all, t.Prompt)
+				}
+			}
+		}
+	}
+	return all
 }
 
 func run(ctx context.Context, w *pipeline.Work) error {
@@ -65,13 +81,6 @@ func run(ctx context.Context, w *pipeline.Work) error {
 	for _, d := range corpus.Documents {
 		texts[d.Split] = append(texts[d.Split], d.Text())
 	}
-	// The prompts are in the vocabulary, but not in the text: W₀ has never seen a task.
-	var prompts []string
-	for _, name := range tasks.Names() {
-		if t := tasks.Lookup(name); t.Prompt != "" {
-			prompts = append(prompts, t.Prompt)
-		}
-	}
 	a := set.Architecture
 	report, err := embedded.Pretrain(ctx, filepath.Join(w.Dir, ModelDir), embedded.Pretraining{
 		Config: embedded.Config{
@@ -80,7 +89,7 @@ func run(ctx context.Context, w *pipeline.Work) error {
 		},
 		Epochs: set.Epochs, LearningRate: set.LearningRate, BatchSize: set.BatchSize, MaxLength: set.MaxLength,
 		WeightDecay: set.WeightDecay, Clip: set.Clip, Seed: set.Seed,
-	}, texts[datasets.Train], texts[datasets.Validation], prompts, w.Log, func(p trainer.Progress) {
+	}, texts[datasets.Train], texts[datasets.Validation], set.Prompts, w.Log, func(p trainer.Progress) {
 		w.Progress(p.Step, p.Total, fmt.Sprintf("loss %.3f", p.Loss))
 	})
 	if err != nil {

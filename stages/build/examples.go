@@ -1,0 +1,158 @@
+package build
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"taskvec/datasets"
+	"taskvec/internal/table"
+	"taskvec/tasks"
+)
+
+// A Report is the build.json of a task: what was built, what was not, and what a person should
+// know before training on it.
+type Report struct {
+	Task      string                 `json:"task"`
+	Family    tasks.Family           `json:"family"`
+	Kind      tasks.Kind             `json:"kind"`
+	Rows      map[datasets.Split]int `json:"rows"`      // examples by split
+	Documents int                    `json:"documents"` // that carry the task
+	Skipped   map[string]int         `json:"skipped"`   // documents that do not, by reason
+	// Words are those of the examples, targets included: what stands between spaces.
+	Words           int     `json:"words"`
+	SupervisedWords int     `json:"supervised_words"` // of the targets
+	SupervisedShare float64 `json:"supervised_share"` // of the words; 0 for classification
+	// Labels counts the examples of each label, "" the unlabelled ones.
+	Labels       map[string]int `json:"labels,omitempty"`
+	EmptyTargets int            `json:"empty_targets"` // documents whose target would be empty: skipped
+	// DuplicatesWithin are rows whose input stands in an earlier row of their split,
+	// DuplicatesAcross rows whose input stands in an earlier split: a leak.
+	DuplicatesWithin int `json:"duplicates_within_splits"`
+	DuplicatesAcross int `json:"duplicates_across_splits"`
+	// OutsideLists are documents that none of the corpus's lists names.
+	OutsideLists int `json:"documents_outside_lists,omitempty"`
+}
+
+// emptyTarget is why a document whose target would be empty is skipped: nothing but the end of the
+// answer would be learned from it.
+const emptyTarget = "empty target"
+
+// Examples builds the examples of a task from a corpus, in the order of the splits and of the
+// documents. A split without any is a *datasets.Error that says why documents were skipped.
+func Examples(t *tasks.Task, c *Corpus) ([]table.Example, *Report, error) {
+	report := &Report{Task: t.Name, Family: t.Family, Kind: t.Kind, Rows: map[datasets.Split]int{}, Skipped: map[string]int{}, OutsideLists: c.OutsideLists}
+	var rows []table.Example
+	for _, split := range datasets.Splits {
+		report.Rows[split] = 0
+		for _, d := range c.Documents {
+			if d.Split != split {
+				continue
+			}
+			examples, skipped := t.Examples(&tasks.Input{Document: d, Summary: c.Summaries[d.Key()]})
+			if skipped == "" && t.Kind == tasks.Causal && strings.TrimSpace(examples[0].Completion) == "" {
+				report.EmptyTargets++
+				skipped = emptyTarget
+			}
+			if skipped != "" {
+				report.Skipped[skipped]++
+				continue
+			}
+			report.Documents++
+			report.Rows[split] += len(examples)
+			for _, e := range examples {
+				rows = append(rows, table.Example{
+					ID: e.ID, Split: string(split), Prompt: e.Prompt, Completion: e.Completion,
+					Text: e.Text, TextPair: e.TextPair, Label: int32(e.Label),
+				})
+			}
+		}
+	}
+	for _, split := range datasets.Splits {
+		if report.Rows[split] == 0 {
+			return nil, report, &datasets.Error{File: c.Name, Msg: fmt.Sprintf("task %s finds no %s example%s", t.Name, split, report.because())}
+		}
+	}
+	report.audit(t, rows)
+	return rows, report, nil
+}
+
+// audit counts what the rows hold.
+func (r *Report) audit(t *tasks.Task, rows []table.Example) {
+	if t.Kind == tasks.Classification {
+		r.Labels = map[string]int{}
+	}
+	first := map[[3]string]string{} // input → the split it was first seen in
+	for _, e := range rows {
+		supervised := len(strings.Fields(e.Completion))
+		r.SupervisedWords += supervised
+		r.Words += supervised + len(strings.Fields(e.Prompt)) + len(strings.Fields(e.Text)) + len(strings.Fields(e.TextPair))
+		if t.Kind == tasks.Classification {
+			label := ""
+			if e.Label >= 0 {
+				label = t.Labels[e.Label]
+			}
+			r.Labels[label]++
+		}
+		input := [3]string{e.Prompt, e.Text, e.TextPair}
+		switch split, seen := first[input]; {
+		case !seen:
+			first[input] = e.Split
+		case split == e.Split:
+			r.DuplicatesWithin++
+		default:
+			r.DuplicatesAcross++
+		}
+	}
+	if r.Words > 0 {
+		r.SupervisedShare = float64(r.SupervisedWords) / float64(r.Words)
+	}
+}
+
+// String is the report in one line for a log, and one more for each thing to look at.
+func (r *Report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %d examples (train %d, validation %d, test %d) of %d documents, %d words", r.Task,
+		r.Rows[datasets.Train]+r.Rows[datasets.Validation]+r.Rows[datasets.Test],
+		r.Rows[datasets.Train], r.Rows[datasets.Validation], r.Rows[datasets.Test], r.Documents, r.Words)
+	if r.Kind == tasks.Causal {
+		fmt.Fprintf(&b, ", %.1f %% of them supervised", 100*r.SupervisedShare)
+	}
+	for _, label := range slices.Sorted(maps.Keys(r.Labels)) {
+		name := label
+		if label == "" {
+			name = "unlabelled"
+		}
+		fmt.Fprintf(&b, ", %d %s", r.Labels[label], name)
+	}
+	for _, reason := range slices.Sorted(maps.Keys(r.Skipped)) {
+		fmt.Fprintf(&b, "\n  %d documents skipped: %s", r.Skipped[reason], reason)
+	}
+	if r.OutsideLists > 0 {
+		fmt.Fprintf(&b, "\n  %d documents stand in none of the corpus's lists", r.OutsideLists)
+	}
+	if r.DuplicatesWithin > 0 {
+		fmt.Fprintf(&b, "\n  %d examples repeat the input of another of their split", r.DuplicatesWithin)
+	}
+	if r.DuplicatesAcross > 0 {
+		fmt.Fprintf(&b, "\n  %d examples repeat the input of one in another split: a leak", r.DuplicatesAcross)
+	}
+	return b.String()
+}
+
+// because lists why documents were skipped, for an error.
+func (r *Report) because() string {
+	var reasons []string
+	for _, reason := range slices.Sorted(maps.Keys(r.Skipped)) {
+		reasons = append(reasons, fmt.Sprintf("%d: %s", r.Skipped[reason], reason))
+	}
+	if reasons == nil {
+		return ""
+	}
+	because := fmt.Sprintf(" (documents skipped: %s)", strings.Join(reasons, "; "))
+	if r.Family == tasks.SummaryFamily {
+		because += ": this corpus comes without summaries, which must be supplied; take the task out"
+	}
+	return because
+}
