@@ -31,6 +31,7 @@ var sameLayer = map[string][]string{
 	// Stages name the files of those they read.
 	"taskvec/stages/train":    {"taskvec/stages/train/embedded", "taskvec/stages/build", "taskvec/stages/pretrain"},
 	"taskvec/stages/pretrain": {"taskvec/stages/build", "taskvec/stages/train/embedded"},
+	"taskvec/stages/report":   {"taskvec/stages/build"},
 	// The two comparing stages go by the layout of factors that the collecting one makes.
 	"taskvec/stages/similarity": {"taskvec/stages/collect"},
 	"taskvec/stages/projection": {"taskvec/stages/collect"},

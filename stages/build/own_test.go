@@ -95,8 +95,8 @@ func TestOwnErrors(t *testing.T) {
 	file := filepath.Join(filepath.Dir(e.File), "moods.jsonl")
 	e = parse(t, e.File, "{format: conll2012, path: corpus}", "mood: {prompt: Mood, targets: moods.jsonl}")
 	for text, want := range map[string]string{
-		"":   "FILE: there is no such file: it is to hold the targets of task mood",
-		"[]": `task mood: FILE:1: is no target, {"document": …, "part": 0, "target": …}: json: cannot unmarshal array into Go value of type datasets.Target`,
+		"":                                    "FILE: there is no such file: it is to hold the targets of task mood",
+		"[]":                                  `task mood: FILE:1: is no target, {"document": …, "part": 0, "target": …}: json: cannot unmarshal array into Go value of type datasets.Target`,
 		`{"document": "nw/z", "target": "x"}`: "DIR: task mood finds no train example (documents skipped: 4: no target supplied)",
 	} {
 		if text != "" {

@@ -91,7 +91,7 @@ func (in *Input) inFamilies(model string, m [][]float64) (sub [][]float64, group
 func (in *Input) family(task string) string {
 	for _, b := range in.Builds {
 		if b.Task == task {
-			return b.Family
+			return string(b.Family)
 		}
 	}
 	return ""

@@ -7,14 +7,16 @@ import (
 	"testing"
 
 	"taskvec/internal/table"
+	"taskvec/stages/build"
+	catalogue "taskvec/tasks"
 )
 
 // points is a report on tasks at these places of a line, in families; cosine distances are 1 minus
 // a tenth of the distance, so that the order of all pairs is turned round.
-func points(at map[string]float64, family map[string]string, tasks ...string) *Input {
+func points(at map[string]float64, family map[string]catalogue.Family, tasks ...string) *Input {
 	in := &Input{Title: "families", Published: &Published{}, Seed: 1}
 	for i, a := range tasks {
-		in.Builds = append(in.Builds, Build{Task: a, Family: family[a]})
+		in.Builds = append(in.Builds, build.Report{Task: a, Family: family[a]})
 		for _, b := range tasks[i+1:] {
 			d := max(at[a]-at[b], at[b]-at[a])
 			for measure, v := range map[string]float64{"grassmann": d, "cosine": 1 - d/16, "l2": 2 * d} {
@@ -30,7 +32,7 @@ func points(at map[string]float64, family map[string]string, tasks ...string) *I
 // no family takes no part in the test, but in the Mantel correlation, 1 of l2 and −1 of cosine.
 func TestFamilies(t *testing.T) {
 	in := points(map[string]float64{"ner": 0, "coref": 1, "every-2-words": 8, "first-10pct-words": 9, "other": 4},
-		map[string]string{"ner": "linguistic", "coref": "linguistic", "every-2-words": "counting", "first-10pct-words": "counting"},
+		map[string]catalogue.Family{"ner": "linguistic", "coref": "linguistic", "every-2-words": "counting", "first-10pct-words": "counting"},
 		"ner", "every-2-words", "other", "coref", "first-10pct-words")
 	dir := t.TempDir()
 	if err := in.Write(dir); err != nil {

@@ -16,6 +16,8 @@ import (
 	"taskvec/internal/experiment"
 	"taskvec/internal/pipeline"
 	"taskvec/internal/table"
+	"taskvec/internal/trainer"
+	"taskvec/stages/build"
 )
 
 // Kind is the report stage: similarity and projection → report.
@@ -51,12 +53,10 @@ func resolve(e *experiment.Experiment, s *experiment.Stage, _ pipeline.Cell) (an
 	return set, map[string]string{"published": path}, nil
 }
 
-// A Build is the build.json of one task.
-type Build struct {
-	Task    string         `json:"task"`
-	Family  string         `json:"family"`
-	Rows    map[string]int `json:"rows"`
-	Skipped map[string]int `json:"skipped"`
+// A Training is what a train job did.
+type Training struct {
+	Model, Task string
+	*trainer.Result
 }
 
 // Input is what a report is made of.
@@ -67,8 +67,9 @@ type Input struct {
 	Published  *Published
 	Similarity []table.Similarity
 	Projection []table.Projection
-	Curves     []table.Curve // empty when the adapters were trained elsewhere
-	Builds     []Build       // empty likewise
+	Curves     []table.Curve  // empty when the adapters were trained elsewhere
+	Builds     []build.Report // empty likewise
+	Trainings  []Training     // empty likewise
 
 	results *Results
 }
@@ -96,9 +97,13 @@ func run(_ context.Context, w *pipeline.Work) error {
 		case "collect":
 			in.Curves, _, err = table.Read[table.Curve](filepath.Join(i.Dir, "curves.arrow"))
 		case "build":
-			var b Build
-			b, err = readBuild(filepath.Join(i.Dir, "build.json"))
+			var b build.Report
+			b, err = readBuild(filepath.Join(i.Dir, build.ReportFile))
 			in.Builds = append(in.Builds, b)
+		case "train":
+			t := Training{Model: i.Cell["model"], Task: i.Cell["task"]}
+			t.Result, err = trainer.ReadResult(i.Dir)
+			in.Trainings = append(in.Trainings, t)
 		}
 		if err != nil {
 			return fmt.Errorf("read the results of %s: %w", i.Job, err)
@@ -108,16 +113,16 @@ func run(_ context.Context, w *pipeline.Work) error {
 }
 
 // readBuild reads a build.json.
-func readBuild(path string) (Build, error) {
-	var build Build
+func readBuild(path string) (build.Report, error) {
+	var r build.Report
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return build, err
+		return r, err
 	}
-	if err := json.Unmarshal(b, &build); err != nil {
-		return build, fmt.Errorf("read %s: %w", path, err)
+	if err := json.Unmarshal(b, &r); err != nil {
+		return r, fmt.Errorf("read %s: %w", path, err)
 	}
-	return build, nil
+	return r, nil
 }
 
 // Write writes the report into dir: index.html, tables/ and figures/.

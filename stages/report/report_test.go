@@ -16,7 +16,10 @@ import (
 	"gonum.org/v1/gonum/mat"
 	"pgregory.net/rapid"
 
+	"taskvec/datasets"
 	"taskvec/internal/table"
+	"taskvec/internal/trainer"
+	"taskvec/stages/build"
 )
 
 // example is a report whose numbers can be worked out by hand: three tasks, two layers of q_proj
@@ -54,7 +57,11 @@ func example() *Input {
 			table.Curve{Model: "m", Task: a, Step: 10, Epoch: 1, Kind: "validation", Loss: 1},
 			table.Curve{Model: "m", Task: a, Step: 10, Epoch: 1, Kind: "train", Loss: 0.5},
 			table.Curve{Model: "m", Task: a, Step: 20, Epoch: 2, Kind: "validation", Loss: 2})
-		in.Builds = append(in.Builds, Build{Task: a, Family: "x", Rows: map[string]int{"train": 36, "test": 6}, Skipped: map[string]int{"no chain": 1, "no predicate": 2}})
+		in.Builds = append(in.Builds, build.Report{Task: a, Family: "x", Rows: map[datasets.Split]int{"train": 36, "test": 6}, Skipped: map[string]int{"no chain": 1, "no predicate": 2}, Words: 200, SupervisedWords: 50, SupervisedShare: 0.25, DuplicatesAcross: 3})
+		in.Trainings = append(in.Trainings, Training{Model: "m", Task: a, Result: &trainer.Result{
+			Steps: 20, BestEpoch: 1, InitialLoss: 3, ValidationLosses: []float64{1, 2}, Examples: map[string]int{"train": 36},
+			TotalTokens: map[string]int64{"train": 400}, SupervisedTokens: map[string]int64{"train": 100}, Truncated: map[string]int{"train": 4},
+		}})
 	}
 	return in
 }
@@ -94,8 +101,8 @@ func TestProjectionTable(t *testing.T) {
 		"table2-entropy.csv":    "model,i → j,H(S₁),H(S₂),H(S₁) published,H(S₁) difference,H(S₂) published,H(S₂) difference\nm,sum → ner,0.8,0.9,,,,\nm,ner → sum,0.8,0.9,0.774,0.026000000000000023,0.867,0.03300000000000003\n",
 		"table1-projection.md":  "| m | sum → ner | 1.250 | 0.500 | 0.100 | 2.000 | 0.271 | +0.979 | 0.644 | -0.144 |\n",
 		"table1-projection.tex": `m & sum $\rightarrow$ ner & 1.250 & 0.500 & 0.100 & 2.000 & 0.271 & +0.979 & 0.644 & -0.144 \\`,
-		"training.md":           "| m | ner | 3.000 | 1.000 | 1 | 20 |\n",
-		"examples.csv":          "every-2-words,x,36,0,6,3\n",
+		"training.md":           "| m | ner | 36 | 400 | 0.250 | 4 | 3.000 | 1.000 | 1 | 20 |\n",
+		"examples.csv":          "every-2-words,x,36,0,6,200,0.25,0,3,3,no chain (1); no predicate (2)\n",
 		"distance-m-cosine.csv": "task,ner,sum,every-2-words\nner,0,6,3\nsum,6,0,7\nevery-2-words,3,7,0\n",
 	} {
 		got, err := os.ReadFile(filepath.Join(dir, "tables", file))

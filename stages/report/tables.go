@@ -183,43 +183,6 @@ func titleOf(what, model string) string {
 	return fmt.Sprintf("%s, %s", what, model)
 }
 
-// trainingTable says of each adapter how its training went.
-func (in *Input) trainingTable() *Table {
-	if len(in.Curves) == 0 {
-		return nil
-	}
-	t := &Table{
-		Name:    "training",
-		Title:   "Training of the adapters",
-		Notes:   []string{"Mean loss of the supervised tokens (or labels) of the validation split: of the base model W₀ without an adapter, and of the kept checkpoint, the best one."},
-		Columns: []string{"model", "task", "validation loss of W₀", "best validation loss", "at epoch", "steps"},
-	}
-	type key struct{ model, task string }
-	rows := map[key][]Cell{}
-	var order []key
-	for _, c := range in.Curves {
-		k := key{c.Model, c.Task}
-		row, ok := rows[k]
-		if !ok {
-			row = []Cell{text(c.Model), text(c.Task), {}, {}, {}, integer(0)}
-			order = append(order, k)
-		}
-		if c.Kind == "validation" {
-			if c.Step == 0 {
-				row[2] = number(c.Loss)
-			} else if !row[3].IsNumber || c.Loss < row[3].Number {
-				row[3], row[4] = number(c.Loss), Cell{Number: c.Epoch, IsNumber: true, Decimals: 0}
-			}
-		}
-		row[5] = integer(max(c.Step, int64(row[5].Number)))
-		rows[k] = row
-	}
-	for _, k := range order {
-		t.Rows = append(t.Rows, rows[k])
-	}
-	return t
-}
-
 // tables are all the tables of the report in their order.
 func (in *Input) tables() ([]*Table, error) {
 	out := []*Table{in.projectionTable(), in.entropyTable()}
@@ -234,36 +197,6 @@ func (in *Input) tables() ([]*Table, error) {
 		return nil, err
 	}
 	out = append(append(out, cluster), order...)
-	if t := in.trainingTable(); t != nil {
-		out = append(out, t)
-	}
-	if t := in.examplesTable(); t != nil {
-		out = append(out, t)
-	}
+	out = append(out, in.examplesTable(), in.trainingTable())
 	return slices.DeleteFunc(out, func(t *Table) bool { return len(t.Rows) == 0 }), nil
-}
-
-// examplesTable says of each task what was built.
-func (in *Input) examplesTable() *Table {
-	if len(in.Builds) == 0 {
-		return nil
-	}
-	t := &Table{
-		Name:    "examples",
-		Title:   "Examples built for each task",
-		Notes:   []string{"Skipped counts the documents that cannot carry the task."},
-		Columns: []string{"task", "family", "train", "validation", "test", "skipped"},
-	}
-	for _, b := range in.Builds {
-		skipped := 0
-		for _, n := range b.Skipped {
-			skipped += n
-		}
-		t.Rows = append(t.Rows, []Cell{
-			text(b.Task), text(b.Family),
-			integer(int64(b.Rows["train"])), integer(int64(b.Rows["validation"])), integer(int64(b.Rows["test"])),
-			integer(int64(skipped)),
-		})
-	}
-	return t
 }
