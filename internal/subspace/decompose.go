@@ -63,8 +63,13 @@ func Decompose(s float64, b, a Matrix) (*Decomposition, error) {
 		return nil, fmt.Errorf("factors B of %d × %d (%d elements) and A of %d × %d (%d elements) are no pair",
 			b.Rows, b.Cols, len(b.Data), a.Rows, a.Cols, len(a.Data))
 	}
-	qb := newReflectors(transpose(b))
-	qa := newReflectors(Matrix{a.Rows, a.Cols, append([]float64(nil), a.Data...)})
+	return decomposeInto(s, transpose(b), clone(a), NewMatrix)
+}
+
+// decomposeInto is Decompose given Bᵀ and A, which it may overwrite. The frames are kept in what
+// newMatrix returns, whose elements it sets.
+func decomposeInto(s float64, bt, a Matrix, newMatrix func(rows, cols int) Matrix) (*Decomposition, error) {
+	qb, qa := newBasis(bt), newBasis(a)
 	core := NewMatrix(qb.r.Rows, qa.r.Rows)
 	for i := range core.Rows {
 		row := core.Row(i)
@@ -80,7 +85,7 @@ func Decompose(s float64, b, a Matrix) (*Decomposition, error) {
 		return nil, err
 	}
 	k := 0
-	for k < len(values) && values[k] > values[0]*epsilon*float64(max(b.Rows, a.Cols)) {
+	for k < len(values) && values[k] > values[0]*epsilon*float64(max(bt.Cols, a.Cols)) {
 		k++
 	}
 	left := NewMatrix(k, core.Rows)
@@ -90,7 +95,10 @@ func Decompose(s float64, b, a Matrix) (*Decomposition, error) {
 		}
 	}
 	right := Matrix{k, vt.Cols, vt.Data[:k*vt.Cols]}
-	return &Decomposition{S: values[:k:k], U: qb.lift(left), V: qa.lift(right)}, nil
+	d := &Decomposition{S: values[:k:k], U: newMatrix(k, bt.Cols), V: newMatrix(k, a.Cols)}
+	qb.lift(d.U, left)
+	qa.lift(d.V, right)
+	return d, nil
 }
 
 func transpose(m Matrix) Matrix {

@@ -3,9 +3,6 @@ package subspace
 import (
 	"fmt"
 	"math"
-
-	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas64"
 )
 
 // A Side is one of the two spaces of an update.
@@ -51,13 +48,7 @@ func (s *Set) newGram(side Side) Matrix {
 	for i := range s.of {
 		copy(stack.Data[s.start[i]*stack.Cols:], s.basis(side, i).Data)
 	}
-	blas64.Syrk(blas.NoTrans, 1, blas64.General{Rows: n, Cols: stack.Cols, Stride: stack.Cols, Data: stack.Data},
-		0, blas64.Symmetric{N: n, Stride: n, Uplo: blas.Upper, Data: g.Data})
-	for i := range n {
-		for j := range i {
-			g.Data[i*n+j] = g.Data[j*n+i]
-		}
-	}
+	gram(g, stack)
 	return g
 }
 
