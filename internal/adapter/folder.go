@@ -22,6 +22,8 @@ type Adapter struct {
 	Others []Tensor
 	// Warnings are what is odd about the adapter without making it unusable.
 	Warnings []Finding
+
+	file *File // nil when the data was read
 }
 
 // A Module is one LoRA module: the pair of factors of ΔW = Scale·B·A.
@@ -61,12 +63,40 @@ const shown = 8
 // for comparing ΔW, each an *Error: a file that is missing or damaged, a pickle instead of
 // safetensors, half of a pair without the other, shapes that do not fit each other or the
 // configured rank, NaN or Inf, and kinds of adapter whose B·A is not ΔW (DoRA, PiSSA and its like).
-func Open(dir string) (*Adapter, error) {
+func Open(dir string) (*Adapter, error) { return open(dir, false) }
+
+// Index is Open without the tensors' data, which is neither read nor checked: Read gets it, until
+// Close.
+func Index(dir string) (*Adapter, error) { return open(dir, true) }
+
+// Read returns one of the adapter's tensors with its data: see File.Read. It may be called
+// concurrently.
+func (a *Adapter) Read(t Tensor, buf []byte) (Tensor, error) {
+	if a.file == nil {
+		return t, nil
+	}
+	return a.file.Read(t, buf)
+}
+
+// Close closes the files of the adapter.
+func (a *Adapter) Close() error {
+	if a.file == nil {
+		return nil
+	}
+	return a.file.Close()
+}
+
+func open(dir string, indexed bool) (_ *Adapter, err error) {
 	c := &checker{}
-	a, err := read(dir, c)
+	a, err := read(dir, c, indexed)
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			a.Close()
+		}
+	}()
 	var faults []error
 	for _, f := range c.findings {
 		if f.Severity == Warning {
@@ -99,13 +129,13 @@ func (c *checker) warn(file, tensor, msg, advice string) {
 }
 
 // read reads and checks the adapter in dir; the error is for what leaves nothing to check.
-func read(dir string, c *checker) (*Adapter, error) {
+func read(dir string, c *checker, indexed bool) (*Adapter, error) {
 	config, err := readConfig(dir, c)
 	if err != nil {
 		return nil, err
 	}
 	path := filepath.Join(dir, "adapter_model.safetensors")
-	tensors, _, err := ReadSafetensors(path)
+	tensors, file, err := load(path, indexed)
 	if errors.Is(err, os.ErrNotExist) {
 		if _, err := os.Stat(filepath.Join(dir, "adapter_model.bin")); err == nil {
 			return nil, &Error{File: filepath.Join(dir, "adapter_model.bin"),
@@ -116,12 +146,12 @@ func read(dir string, c *checker) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Adapter{Dir: dir, Config: config}
+	a := &Adapter{Dir: dir, Config: config, file: file}
 	modules := map[string]*Module{}
 	prefixes := map[int]int{}
 	for _, t := range tensors {
 		if bad := nonFinite(t); bad != "" {
-			c.fault(path, t.Name, "holds "+bad, "the training diverged or the file is damaged; take an earlier checkpoint")
+			c.fault(path, t.Name, "holds "+bad, diverged)
 		}
 		k := parseKey(t.Name)
 		if k.half == 0 {
@@ -171,7 +201,7 @@ func read(dir string, c *checker) (*Adapter, error) {
 	for i := range a.Modules {
 		m := &a.Modules[i]
 		m.check(config, path, c)
-		trained = trained || !zero(m.B)
+		trained = trained || m.B.Data == nil || !zero(m.B)
 	}
 	if !trained && len(a.Modules) > 0 {
 		c.warn(path, "", "every B is zero: the adapter was never trained", "check that the training updated the adapter that was saved")
@@ -184,6 +214,20 @@ func read(dir string, c *checker) (*Adapter, error) {
 		}
 	}
 	return a, nil
+}
+
+// load returns the tensors of the safetensors file at path, with their data, or with the file that they are
+// indexed in.
+func load(path string, indexed bool) ([]Tensor, *File, error) {
+	if !indexed {
+		tensors, _, err := ReadSafetensors(path)
+		return tensors, nil, err
+	}
+	f, err := OpenSafetensors(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return f.Tensors, f, nil
 }
 
 // check checks the pair of m and sets its rank and scale by the configuration.
@@ -210,6 +254,17 @@ func (m *Module) check(config Config, path string, c *checker) {
 	case m.A.DType != m.B.DType:
 		c.fault(path, m.A.Name, fmt.Sprintf("is %s, but its B is %s", m.A.DType, m.B.DType), "save both in one type")
 	}
+}
+
+// diverged is what to do about a tensor that is not finite.
+const diverged = "the training diverged or the file is damaged; take an earlier checkpoint"
+
+// Finite returns an *Error, whose file is the adapter's, when t, which is one of its tensors with the data, holds NaN or Inf.
+func (a *Adapter) Finite(t Tensor) error {
+	if bad := nonFinite(t); bad != "" {
+		return &Error{File: filepath.Join(a.Dir, "adapter_model.safetensors"), Tensor: t.Name, Msg: "holds " + bad + ": " + diverged}
+	}
+	return nil
 }
 
 // nonFinite returns "NaN" or "Inf" when t holds one, else "".

@@ -138,55 +138,78 @@ func ReadSafetensors(path string) ([]Tensor, map[string]string, error) {
 	return tensors, metadata, nil
 }
 
-// span is where a tensor's data lies, in bytes from the end of the header.
+// span is where a tensor's data lies, in bytes.
 type span struct{ begin, end uint64 }
+
+// headerLength returns the length of the header of a file of size bytes, given the first 8 or fewer.
+// The error's File is left to the caller.
+func headerLength(first []byte, size uint64) (uint64, *Error) {
+	if len(first) < 8 {
+		return 0, &Error{Msg: fmt.Sprintf("is %d bytes long, too short for a safetensors file: copy or download it again", size)}
+	}
+	n := binary.LittleEndian.Uint64(first)
+	if n > maxHeader {
+		return 0, &Error{Msg: fmt.Sprintf("is not a safetensors file: its first 8 bytes give a header of %d bytes, more than the format's limit of %d", n, maxHeader)}
+	}
+	if n > size-8 {
+		return 0, &Error{Msg: fmt.Sprintf("is cut short: its header of %d bytes ends beyond the file's %d bytes; copy or download it again", n, size)}
+	}
+	return n, nil
+}
 
 // decodeSafetensors decodes the bytes of a whole file. The error's File is left to the caller.
 func decodeSafetensors(file []byte) ([]Tensor, map[string]string, *Error) {
-	if len(file) < 8 {
-		return nil, nil, &Error{Msg: fmt.Sprintf("is %d bytes long, too short for a safetensors file: copy or download it again", len(file))}
-	}
-	n := binary.LittleEndian.Uint64(file)
-	if n > maxHeader {
-		return nil, nil, &Error{Msg: fmt.Sprintf("is not a safetensors file: its first 8 bytes give a header of %d bytes, more than the format's limit of %d", n, maxHeader)}
-	}
-	if n > uint64(len(file)-8) {
-		return nil, nil, &Error{Msg: fmt.Sprintf("is cut short: its header of %d bytes ends beyond the file's %d bytes; copy or download it again", n, len(file))}
-	}
-	header, data := file[8:8+n], file[8+n:]
-	d := headerDecoder{spans: map[string]span{}, metadata: map[string]string{}}
-	if err := d.decode(header); err != nil {
+	n, err := headerLength(file[:min(8, len(file))], uint64(len(file)))
+	if err != nil {
 		return nil, nil, err
+	}
+	data := file[8+n:]
+	d, err := decodeHeader(file[8:8+n], uint64(len(data)))
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range d.tensors {
+		t := &d.tensors[i]
+		s := d.spans[t.Name]
+		t.Data = data[s.begin:s.end:s.end]
+	}
+	return d.tensors, d.metadata, nil
+}
+
+// decodeHeader decodes and checks the header of a file with size bytes of data after it, from whose
+// start the spans count. The error's File is left to the caller.
+func decodeHeader(header []byte, size uint64) (*headerDecoder, *Error) {
+	d := &headerDecoder{spans: map[string]span{}, metadata: map[string]string{}}
+	if err := d.decode(header); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(d.tensors, func(a, b Tensor) int {
 		x, y := d.spans[a.Name], d.spans[b.Name]
 		return cmp.Or(cmp.Compare(x.begin, y.begin), cmp.Compare(x.end, y.end), cmp.Compare(a.Name, b.Name))
 	})
 	var end uint64
-	for i := range d.tensors {
-		t := &d.tensors[i]
+	for _, t := range d.tensors {
 		s := d.spans[t.Name]
 		switch {
 		case s.begin > s.end:
-			return nil, nil, &Error{Tensor: t.Name, Msg: fmt.Sprintf("data_offsets [%d, %d] are not ascending", s.begin, s.end)}
+			return nil, &Error{Tensor: t.Name, Msg: fmt.Sprintf("data_offsets [%d, %d] are not ascending", s.begin, s.end)}
 		case s.begin < end:
-			return nil, nil, &Error{Tensor: t.Name, Msg: fmt.Sprintf("data_offsets [%d, %d] overlap the data before, which ends at %d", s.begin, s.end, end)}
+			return nil, &Error{Tensor: t.Name, Msg: fmt.Sprintf("data_offsets [%d, %d] overlap the data before, which ends at %d", s.begin, s.end, end)}
 		case s.begin > end:
-			return nil, nil, &Error{Tensor: t.Name, Msg: fmt.Sprintf("data_offsets [%d, %d] leave a gap after the data before, which ends at %d", s.begin, s.end, end)}
-		case s.end > uint64(len(data)):
-			return nil, nil, &Error{Tensor: t.Name, Msg: fmt.Sprintf("the file is cut short: data_offsets [%d, %d] end beyond its %d bytes of data; copy or download it again", s.begin, s.end, len(data))}
+			return nil, &Error{Tensor: t.Name, Msg: fmt.Sprintf("data_offsets [%d, %d] leave a gap after the data before, which ends at %d", s.begin, s.end, end)}
+		case s.end > size:
+			return nil, &Error{Tensor: t.Name, Msg: fmt.Sprintf("the file is cut short: data_offsets [%d, %d] end beyond its %d bytes of data; copy or download it again", s.begin, s.end, size)}
 		}
-		t.Data = data[s.begin:s.end:s.end]
-		if _, err := t.elements(); err != nil {
-			return nil, nil, &Error{Tensor: t.Name, Msg: fmt.Sprintf("data_offsets [%d, %d] do not fit shape %v of %s", s.begin, s.end, t.Shape, t.DType)}
+		if !t.fits(s.end - s.begin) {
+			return nil, &Error{Tensor: t.Name, Msg: fmt.Sprintf("data_offsets [%d, %d] do not fit shape %v of %s", s.begin, s.end, t.Shape, t.DType)}
 		}
 		end = s.end
 	}
-	if end != uint64(len(data)) {
-		return nil, nil, &Error{Msg: fmt.Sprintf("has %d bytes of data that belong to no tensor", uint64(len(data))-end)}
+	if end != size {
+		return nil, &Error{Msg: fmt.Sprintf("has %d bytes of data that belong to no tensor", size-end)}
 	}
 	slices.SortFunc(d.tensors, func(a, b Tensor) int { return cmp.Compare(a.Name, b.Name) })
-	return d.tensors, d.metadata, nil
+	return d, nil
 }
 
 // headerDecoder decodes a header token by token, which is how a key given twice is seen.

@@ -144,6 +144,9 @@ func TestReadRefuses(t *testing.T) {
 			if !errors.As(err, &e) || e.File != path || !strings.Contains(e.Msg, c.msg) {
 				t.Errorf("error %v, want an *Error of %s with %q", err, path, c.msg)
 			}
+			if _, opened := OpenSafetensors(path); opened == nil || err == nil || opened.Error() != err.Error() {
+				t.Errorf("opened: error %v, read: %v", opened, err)
+			}
 		})
 	}
 	if _, _, err := ReadSafetensors(filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
@@ -230,6 +233,24 @@ func TestSafetensorsRoundTrip(t *testing.T) {
 			return a.Name == b.Name && a.DType == b.DType && slices.Equal(a.Shape, b.Shape) && bytes.Equal(a.Data, b.Data)
 		}) || !maps.Equal(gotMeta, metadata) {
 			t.Fatalf("read %v %v, wrote %v %v", got, gotMeta, tensors, metadata)
+		}
+		file, err := OpenSafetensors(one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		buf := make([]byte, 0, 20)
+		for i, x := range file.Tensors {
+			if x.Data != nil {
+				t.Fatalf("%s was read early", x.Name)
+			}
+			if x, err = file.Read(x, buf); err != nil || x.Name != got[i].Name || x.DType != got[i].DType ||
+				!slices.Equal(x.Shape, got[i].Shape) || !bytes.Equal(x.Data, got[i].Data) {
+				t.Fatalf("read alone %v, %v, want %v", x, err, got[i])
+			}
+		}
+		if len(file.Tensors) != len(got) || !maps.Equal(file.Metadata, metadata) {
+			t.Fatalf("opened: %v %v, read %v %v", file.Tensors, file.Metadata, got, metadata)
 		}
 	})
 }

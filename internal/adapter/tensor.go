@@ -19,7 +19,7 @@ type Tensor struct {
 	Name  string
 	DType string // F64, F32, F16 or BF16
 	Shape []int  // empty = one scalar
-	Data  []byte // product of Shape × the size of DType, bytes
+	Data  []byte // product of Shape × the size of DType, bytes; nil while it is left in its File
 }
 
 // Float32Tensor returns v, whose length is the product of shape, as a tensor of type F32.
@@ -95,11 +95,17 @@ func (t Tensor) elements() (int, error) {
 	if size == 0 {
 		return 0, fmt.Errorf("tensor %q: type %q is not one of F64, F32, F16, BF16", t.Name, t.DType)
 	}
-	n, ok := product(t.Shape)
-	if !ok || n > math.MaxInt/size || n*size != len(t.Data) {
+	if !t.fits(uint64(len(t.Data))) {
 		return 0, fmt.Errorf("tensor %q: %d bytes of data for shape %v of %s", t.Name, len(t.Data), t.Shape, t.DType)
 	}
-	return n, nil
+	return len(t.Data) / size, nil
+}
+
+// fits reports whether size bytes are what type and shape take.
+func (t Tensor) fits(size uint64) bool {
+	element := elementSize(t.DType)
+	n, ok := product(t.Shape)
+	return element > 0 && ok && n <= math.MaxInt/element && uint64(n*element) == size
 }
 
 // elementSize returns the bytes an element of dtype takes, 0 for an unsupported type.
