@@ -22,7 +22,8 @@ func newExamplesCommand(e *env) *cobra.Command {
 		Long: `Build the examples of an experiment's tasks and show the first ones of each as a model
 sees them. What is supervised is bold on a terminal and marked by a bar elsewhere.
 After them stands what was built: rows, words, the supervised share, documents
-skipped and why, inputs that repeat within and across splits.
+skipped and why, inputs that repeat within and across splits; and how many tokens they
+are to the models trained on the task whose folder with tokenizer.json is at hand.
 ` + exitHelp,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -70,7 +71,15 @@ func showExamples(e *env, x *experiment.Experiment, names []string, n int) error
 		if err := build.Show(e.stdout, t, rows, n, e.color); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(e.stdout, "%s\n\n", r)
+		audit := r.String()
+		counts, err := build.CountTokens(x, t.Name, rows)
+		if err != nil {
+			return err
+		}
+		for _, c := range counts {
+			audit += "\n  " + c.String()
+		}
+		_, err = fmt.Fprintf(e.stdout, "%s\n\n", audit)
 		return err
 	})
 }

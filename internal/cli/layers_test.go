@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"taskvec/tasks", "taskvec/internal/adapter", "taskvec/internal/table", "taskvec/internal/trainer"},
 	{"taskvec/datasets/sample/notation"},
 	{"taskvec/datasets/sample"},
-	{"taskvec/datasets", "taskvec/internal/subspace", "taskvec/internal/stats"},
+	{"taskvec/datasets", "taskvec/internal/subspace", "taskvec/internal/stats", "taskvec/internal/tokenizer"},
 }
 
 // sameLayer are the imports within a layer.

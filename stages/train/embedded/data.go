@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"taskvec/internal/table"
+	"taskvec/internal/tokenizer"
 	"taskvec/internal/trainer"
 )
 
@@ -37,7 +38,7 @@ type dataset struct {
 
 // prepare tokenises the examples and checks what would spoil a training in silence: rows without a
 // supervised token, a missing end token, a doubled start token.
-func prepare(rows []table.Example, k *Tokenizer, c Config, classify bool, labels, maxLength int) (*dataset, error) {
+func prepare(rows []table.Example, k *tokenizer.Tokenizer, c Config, classify bool, labels, maxLength int) (*dataset, error) {
 	longest := c.MaxPositions
 	if c.Family == "roberta" {
 		longest -= int(c.Pad) + 1
@@ -72,7 +73,7 @@ func prepare(rows []table.Example, k *Tokenizer, c Config, classify bool, labels
 // completed tokenises a causal example: BOS, prompt, completion, EOS, prompt and completion apart.
 // Of an over-long one the middle of the prompt is left out, so that the instruction and the words
 // that announce the answer stay.
-func completed(r table.Example, k *Tokenizer, c Config, longest int) (sequence, bool, error) {
+func completed(r table.Example, k *tokenizer.Tokenizer, c Config, longest int) (sequence, bool, error) {
 	prompt, answer := k.Encode(r.Prompt), k.Encode(r.Completion)
 	if len(answer) == 0 {
 		return sequence{}, false, fmt.Errorf("its answer is empty: nothing would be trained")
@@ -107,7 +108,7 @@ func completed(r table.Example, k *Tokenizer, c Config, longest int) (sequence, 
 
 // classified tokenises a classification example as RoBERTa does: <s> text </s>, and
 // </s> pair </s> behind it where there is one. Of an over-long one the text's end is left out.
-func classified(r table.Example, k *Tokenizer, c Config, labels, longest int) (sequence, bool, error) {
+func classified(r table.Example, k *tokenizer.Tokenizer, c Config, labels, longest int) (sequence, bool, error) {
 	if r.Label < 0 || int(r.Label) >= labels {
 		return sequence{}, false, fmt.Errorf("its label %d is none of the %d labels", r.Label, labels)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"taskvec/internal/adapter"
+	"taskvec/internal/tokenizer"
 )
 
 // hfConfig is the config.json of a Hugging Face folder, as far as it is used here.
@@ -45,7 +46,7 @@ type hfConfig struct {
 }
 
 // writeFolder writes a model and its tokenizer as an ordinary Hugging Face folder.
-func writeFolder(dir string, c Config, params []*param, k *Tokenizer) error {
+func writeFolder(dir string, c Config, params []*param, k *tokenizer.Tokenizer) error {
 	no, zero := false, 0.0
 	h := hfConfig{
 		TorchDType: "float32", VocabSize: c.Vocab, HiddenSize: c.Hidden, NumHiddenLayers: c.Layers, NumAttentionHeads: c.Heads,
@@ -67,7 +68,7 @@ func writeFolder(dir string, c Config, params []*param, k *Tokenizer) error {
 	if err := writeJSON(filepath.Join(dir, "config.json"), h); err != nil {
 		return err
 	}
-	if err := k.write(dir, c.Family == "roberta", longest); err != nil {
+	if err := writeTokenizer(dir, k, c.Family == "roberta", longest); err != nil {
 		return err
 	}
 	var tensors []adapter.Tensor

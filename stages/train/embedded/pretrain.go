@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"taskvec/internal/tokenizer"
 	"taskvec/internal/trainer"
 )
 
@@ -46,7 +47,7 @@ const maskShare = 0.15
 func Pretrain(ctx context.Context, dir string, set Pretraining, train, validation, vocabulary []string, out io.Writer, progress func(trainer.Progress)) (*Pretrained, error) {
 	k := trainTokenizer(append(append([]string(nil), train...), vocabulary...), set.Vocab)
 	c := set.Config
-	c.Vocab, c.BOS, c.Pad, c.EOS, c.Mask = k.Len(), k.ids[bosToken], k.ids[padToken], k.ids[eosToken], k.ids[maskToken]
+	c.Vocab, c.BOS, c.Pad, c.EOS, c.Mask = k.Len(), specialID(bosToken), specialID(padToken), specialID(eosToken), specialID(maskToken)
 	if c.Family == "roberta" {
 		c.KVHeads = c.Heads
 		c.MaxPositions += int(c.Pad) + 1
@@ -145,7 +146,7 @@ func initialise(params []*param, rng *rand.Rand) {
 
 // cutChunks tokenises each text, frames it by BOS and EOS, and cuts it into pieces of at most
 // longest tokens.
-func cutChunks(texts []string, k *Tokenizer, c Config, longest int) [][]int32 {
+func cutChunks(texts []string, k *tokenizer.Tokenizer, c Config, longest int) [][]int32 {
 	var out [][]int32
 	for _, text := range texts {
 		tokens := append(append([]int32{c.BOS}, k.Encode(text)...), c.EOS)
