@@ -39,25 +39,73 @@ func (t Tensor) Float64s() ([]float64, error) {
 		return nil, err
 	}
 	v := make([]float64, n)
-	switch t.DType {
-	case F64:
-		for i := range v {
-			v[i] = math.Float64frombits(binary.LittleEndian.Uint64(t.Data[8*i:]))
-		}
-	case F32:
-		for i := range v {
-			v[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:])))
-		}
-	case BF16:
-		for i := range v {
-			v[i] = float64(bfloat(binary.LittleEndian.Uint16(t.Data[2*i:])))
-		}
-	case F16:
-		for i := range v {
-			v[i] = float64(half(binary.LittleEndian.Uint16(t.Data[2*i:])))
+	return v, t.Decode(v)
+}
+
+// Valid returns an error unless DType, Shape and Data agree.
+func (t Tensor) Valid() error {
+	_, err := t.elements()
+	return err
+}
+
+// Decode is Float64s into dst, which has an element for each of the tensor's.
+func (t Tensor) Decode(dst []float64) error { return t.decode(dst, 1) }
+
+// Transpose is Decode of a matrix of m × n elements with its rows and columns swapped: dst is n × m.
+func (t Tensor) Transpose(dst []float64) error {
+	if len(t.Shape) != 2 {
+		return fmt.Errorf("tensor %q: shape %v is no matrix's", t.Name, t.Shape)
+	}
+	return t.decode(dst, t.Shape[1])
+}
+
+// decode decodes a matrix of so many columns into the columns of dst. In stripes of rows that a
+// first-level cache holds, columns are read again and again but written in order.
+func (t Tensor) decode(dst []float64, columns int) error {
+	n, err := t.elements()
+	if err != nil {
+		return err
+	}
+	if n != len(dst) {
+		return fmt.Errorf("tensor %q: %d elements for %d", t.Name, n, len(dst))
+	}
+	if n == 0 {
+		return nil
+	}
+	const stripe = 4096 // elements
+	rows := n / columns
+	step := max(1, stripe/columns)
+	size := elementSize(t.DType)
+	for from := 0; from < rows; from += step {
+		to := min(from+step, rows)
+		for j := range columns {
+			data := t.Data[(from*columns+j)*size : (to-1)*columns*size+(j+1)*size]
+			widen(dst[j*rows+from:j*rows+to], data, t.DType, columns*size)
 		}
 	}
-	return v, nil
+	return nil
+}
+
+// widen decodes elements of a type that are stride bytes apart.
+func widen(dst []float64, data []byte, dtype string, stride int) {
+	switch dtype {
+	case F64:
+		for i := range dst {
+			dst[i] = math.Float64frombits(binary.LittleEndian.Uint64(data[i*stride:]))
+		}
+	case F32:
+		for i := range dst {
+			dst[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(data[i*stride:])))
+		}
+	case BF16:
+		for i := range dst {
+			dst[i] = float64(bfloat(binary.LittleEndian.Uint16(data[i*stride:])))
+		}
+	case F16:
+		for i := range dst {
+			dst[i] = float64(half(binary.LittleEndian.Uint16(data[i*stride:])))
+		}
+	}
 }
 
 // Float32s returns the elements as float32 in row-major order: exactly, except that F64 is rounded

@@ -7,11 +7,7 @@
 // conclusions: which numbers to compute for whom, and averages over modules, are the stages'.
 package subspace
 
-import (
-	"errors"
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // epsilon is the distance from 1 to the next float64.
 const epsilon = 0x1p-52
@@ -63,50 +59,24 @@ func Decompose(s float64, b, a Matrix) (*Decomposition, error) {
 		return nil, fmt.Errorf("factors B of %d × %d (%d elements) and A of %d × %d (%d elements) are no pair",
 			b.Rows, b.Cols, len(b.Data), a.Rows, a.Cols, len(a.Data))
 	}
-	return decomposeInto(s, transpose(b), clone(a), NewMatrix)
-}
-
-// decomposeInto is Decompose given Bᵀ and A, which it may overwrite. The frames are kept in what
-// newMatrix returns, whose elements it sets.
-func decomposeInto(s float64, bt, a Matrix, newMatrix func(rows, cols int) Matrix) (*Decomposition, error) {
-	qb, qa := newBasis(bt), newBasis(a)
-	core := NewMatrix(qb.r.Rows, qa.r.Rows)
-	for i := range core.Rows {
-		row := core.Row(i)
-		for j := range row {
-			row[j] = s * dot(qb.r.Row(i), qa.r.Row(j))
-			if math.IsNaN(row[j]) || math.IsInf(row[j], 0) {
-				return nil, errors.New("a factor holds NaN or Inf, or ΔW overflows")
-			}
-		}
-	}
-	u, values, vt, err := svd(core)
-	if err != nil {
-		return nil, err
-	}
-	k := 0
-	for k < len(values) && values[k] > values[0]*epsilon*float64(max(bt.Cols, a.Cols)) {
-		k++
-	}
-	left := NewMatrix(k, core.Rows)
-	for m := range k {
-		for i, row := 0, left.Row(m); i < core.Rows; i++ {
-			row[i] = u.Row(i)[m]
-		}
-	}
-	right := Matrix{k, vt.Cols, vt.Data[:k*vt.Cols]}
-	d := &Decomposition{S: values[:k:k], U: newMatrix(k, bt.Cols), V: newMatrix(k, a.Cols)}
-	qb.lift(d.U, left)
-	qa.lift(d.V, right)
-	return d, nil
+	var one Builder
+	one.Start(b.Rows, a.Cols, b.Cols)
+	bt, at := one.Factors(b.Cols)
+	transposeInto(bt, b)
+	copy(at.Data, a.Data)
+	return one.Add(s)
 }
 
 func transpose(m Matrix) Matrix {
 	t := NewMatrix(m.Cols, m.Rows)
+	transposeInto(t, m)
+	return t
+}
+
+func transposeInto(t, m Matrix) {
 	for i := range m.Rows {
 		for j, x := range m.Row(i) {
 			t.Data[j*t.Cols+i] = x
 		}
 	}
-	return t
 }

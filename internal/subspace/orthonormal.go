@@ -20,21 +20,22 @@ const (
 	twiceUpTo = 1e10
 )
 
-// newBasis orthonormalises the rows of x, which it may overwrite.
+// newBasis orthonormalises the rows of x, which it may overwrite. The basis is kept in x and, where
+// it takes one, in a spare matrix of x's shape.
 //
 // It is done by CholeskyQR where the rows allow it: with X·Xᵀ = L·Lᵀ, R is Lᵀ and Qᵀ is L⁻¹·X, two
 // passes over X that take k rows at a time where Householder's method takes k² pairs of rows. That
 // loses ε·κ(X)² of orthonormality, so rows are first scaled to length 1, which takes their lengths
 // out of κ, and a second round mends what is left (CholeskyQR2; Yamamoto, Nakatsukasa, Yanagisawa
 // and Fukaya, ETNA 44, 2015). Rows that are nearly dependent go to Householder's method.
-func newBasis(x Matrix) basis {
+func newBasis(x Matrix, spare func() Matrix) basis {
 	if x.Rows <= x.Cols {
 		first, root, size := cholesky(x)
 		if size <= onceUpTo {
 			return basis{r: transpose(first), root: root, x: x}
 		}
 		if size <= twiceUpTo {
-			y := NewMatrix(x.Rows, x.Cols)
+			y := spare()
 			combine(y, root, x)
 			if second, root, size := cholesky(y); size <= onceUpTo {
 				return basis{r: transpose(product(first, second)), root: root, x: y}

@@ -44,7 +44,7 @@ func TestBasis(t *testing.T) {
 			scale(math.Pow(c.length, float64(i)/float64(max(1, c.k-1))), x.Row(i))
 		}
 		want := clone(x)
-		b := newBasis(x)
+		b := newBasis(x, func() Matrix { return NewMatrix(c.k, c.n) })
 		method := "once"
 		switch {
 		case b.q != nil:

@@ -24,32 +24,23 @@ type Set struct {
 
 // NewSet returns the set of updates, all of one n_out × n_in, else an error.
 func NewSet(updates []*Decomposition) (*Set, error) {
-	s := &Set{of: updates, start: make([]int, len(updates)+1)}
+	ranks := 0
 	for i, d := range updates {
 		if d.U.Cols != updates[0].U.Cols || d.V.Cols != updates[0].V.Cols {
 			return nil, fmt.Errorf("update %d is %d × %d, update 0 %d × %d", i, d.U.Cols, d.V.Cols, updates[0].U.Cols, updates[0].V.Cols)
 		}
-		s.start[i+1] = s.start[i] + d.Rank()
+		ranks += d.Rank()
 	}
-	for side := range s.gram {
-		s.gram[side] = s.newGram(Side(side))
+	var b Builder
+	if len(updates) > 0 {
+		b.Start(updates[0].U.Cols, updates[0].V.Cols, ranks)
 	}
-	return s, nil
-}
-
-// newGram returns the inner products of all basis vectors of one side.
-func (s *Set) newGram(side Side) Matrix {
-	n := s.start[len(s.of)]
-	g := NewMatrix(n, n)
-	if n == 0 {
-		return g
+	for _, d := range updates {
+		copy(b.stack[Column].Data[b.rows*d.U.Cols:], d.U.Data)
+		copy(b.stack[Row].Data[b.rows*d.V.Cols:], d.V.Data)
+		b.updates, b.rows = append(b.updates, d), b.rows+d.Rank()
 	}
-	stack := NewMatrix(n, s.basis(side, 0).Cols)
-	for i := range s.of {
-		copy(stack.Data[s.start[i]*stack.Cols:], s.basis(side, i).Data)
-	}
-	gram(g, stack)
-	return g
+	return b.Set(), nil
 }
 
 // Update returns the decomposition of update i.

@@ -124,21 +124,36 @@ func Folders(dirs []string) ([]Source, error) {
 
 // Open opens the adapters, several at a time, in the order of sources. The error is that of the
 // first that cannot be used.
-func Open(sources []Source) ([]*adapter.Adapter, error) {
+func Open(sources []Source) ([]*adapter.Adapter, error) { return open(sources, adapter.Open) }
+
+// Index is Open without the factors' data, which LayOut reads when it is needed; the adapters are to be closed.
+func Index(sources []Source) ([]*adapter.Adapter, error) { return open(sources, adapter.Index) }
+
+func open(sources []Source, one func(dir string) (*adapter.Adapter, error)) ([]*adapter.Adapter, error) {
 	adapters := make([]*adapter.Adapter, len(sources))
 	errs := make([]error, len(sources))
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, s := range sources {
 		g.Go(func() error {
-			adapters[i], errs[i] = adapter.Open(s.Dir)
+			adapters[i], errs[i] = one(s.Dir)
 			return errs[i]
 		})
 	}
 	if err := g.Wait(); err != nil {
+		Close(adapters)
 		return nil, cmp.Or(errs...)
 	}
 	return adapters, nil
+}
+
+// Close closes the files of adapters, of which some may be nil.
+func Close(adapters []*adapter.Adapter) {
+	for _, a := range adapters {
+		if a != nil {
+			a.Close()
+		}
+	}
 }
 
 // Factors returns the factors of one adapter, in the order of its modules. They share its data.

@@ -35,7 +35,14 @@ type place struct {
 	model   string
 	name    string
 	layer   int32
-	factors []table.Factor
+	factors []update
+}
+
+// An update is one module of one adapter, whose data may still be in the adapter's file.
+type update struct {
+	table.Factor
+	of   *adapter.Adapter // nil when the row holds the data
+	b, a adapter.Tensor
 }
 
 // A Module is what several tasks of one model changed in one module.
@@ -48,9 +55,31 @@ type Module struct {
 	Set   *subspace.Set // update i is that of Tasks[i]
 }
 
+// LayOut lays out the factors of adapters, which may be left in their files: they are read when a
+// module is looked at. The errors are Lay's.
+func LayOut(sources []Source, adapters []*adapter.Adapter) (*Layout, error) {
+	var factors []update
+	for i, a := range adapters {
+		for j, row := range Factors(sources[i], a) {
+			factors = append(factors, update{row, a, a.Modules[j].B, a.Modules[j].A})
+		}
+	}
+	return lay(factors)
+}
+
 // Lay lays factors out. Factors given twice, modules of two shapes and tasks of one model without
 // a module in common are an *adapter.Error; modules that only some tasks have are noted.
-func Lay(factors []table.Factor) (*Layout, error) {
+func Lay(rows []table.Factor) (*Layout, error) {
+	factors := make([]update, len(rows))
+	for i, f := range rows {
+		factors[i] = update{Factor: f,
+			b: adapter.Tensor{Name: "B", DType: f.DType, Shape: []int{int(f.Out), int(f.Rank)}, Data: f.B},
+			a: adapter.Tensor{Name: "A", DType: f.DType, Shape: []int{int(f.Rank), int(f.In)}, Data: f.A}}
+	}
+	return lay(factors)
+}
+
+func lay(factors []update) (*Layout, error) {
 	l := &Layout{Tasks: map[string][]string{}}
 	type id struct{ model, name string }
 	places := map[id]*place{}
@@ -68,17 +97,17 @@ func Lay(factors []table.Factor) (*Layout, error) {
 		}
 		for _, g := range p.factors {
 			if g.Task == f.Task {
-				return nil, fault(f, "is given twice")
+				return nil, f.fault("is given twice")
 			}
 			if g.In != f.In || g.Out != f.Out {
-				return nil, fault(f, fmt.Sprintf("is %d × %d, but %d × %d in %s: they are adapters of different base models", f.Out, f.In, g.Out, g.In, g.Task))
+				return nil, f.fault(fmt.Sprintf("is %d × %d, but %d × %d in %s: they are adapters of different base models", f.Out, f.In, g.Out, g.In, g.Task))
 			}
 		}
 		p.factors = append(p.factors, f)
 	}
 	for _, p := range places {
 		tasks := l.Tasks[p.model]
-		slices.SortFunc(p.factors, func(a, b table.Factor) int {
+		slices.SortFunc(p.factors, func(a, b update) int {
 			return cmp.Compare(slices.Index(tasks, a.Task), slices.Index(tasks, b.Task))
 		})
 		l.modules = append(l.modules, *p)
@@ -106,7 +135,7 @@ func (l *Layout) check(model string) error {
 		}
 		var without []string
 		for _, a := range tasks {
-			if !slices.ContainsFunc(p.factors, func(f table.Factor) bool { return f.Task == a }) {
+			if !slices.ContainsFunc(p.factors, func(f update) bool { return f.Task == a }) {
 				without = append(without, a)
 				continue
 			}
@@ -134,12 +163,12 @@ func (l *Layout) check(model string) error {
 // label names an adapter in messages.
 func label(model, task string) string { return strings.TrimPrefix(model+"/"+task, "/") }
 
-func fault(f table.Factor, msg string) *adapter.Error {
+func (f update) fault(msg string) *adapter.Error {
 	return &adapter.Error{File: label(f.Model, f.Task), Tensor: f.Name, Msg: msg}
 }
 
 // Each decomposes the modules of a layout, several at a time, and returns what f makes of each, by
-// model, layer and module name whatever the number of threads. progress, which may be nil, is told
+// model, layer and module name whatever the number of threads. The set of a module is good until f returns. progress, which may be nil, is told
 // after each module, one call at a time. A module in which a task changed nothing is an error: its distances and
 // shares are undefined.
 func Each[T any](ctx context.Context, l *Layout, progress func(done, total int64, note string), f func(*Module) (T, error)) ([]T, error) {
@@ -147,6 +176,7 @@ func Each[T any](ctx context.Context, l *Layout, progress func(done, total int64
 	errs := make([]error, len(l.modules))
 	var reporting sync.Mutex
 	done := int64(0)
+	workshops := sync.Pool{New: func() any { return new(workshop) }}
 	g, running := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range l.modules {
@@ -154,7 +184,9 @@ func Each[T any](ctx context.Context, l *Layout, progress func(done, total int64
 			break
 		}
 		g.Go(func() error {
-			m, err := l.modules[i].decompose()
+			w := workshops.Get().(*workshop)
+			defer workshops.Put(w)
+			m, err := w.decompose(l.modules[i])
 			if err == nil {
 				results[i], err = f(m)
 			}
@@ -175,47 +207,94 @@ func Each[T any](ctx context.Context, l *Layout, progress func(done, total int64
 	return results, nil
 }
 
-// decompose decomposes the updates of all tasks at one place.
-func (p place) decompose() (*Module, error) {
+// A workshop is what decomposing modules one after the other takes.
+type workshop struct {
+	builder subspace.Builder
+	raw     []byte
+}
+
+// decompose decomposes the updates of all tasks at one place. The set is good until the next.
+func (w *workshop) decompose(p place) (*Module, error) {
 	m := &Module{Model: p.model, Name: p.name, Type: p.factors[0].Module, Layer: p.layer}
-	var updates []*subspace.Decomposition
+	ranks := 0
 	for _, f := range p.factors {
-		b, err := decode(f, "B", f.B, f.Out, f.Rank)
-		if err != nil {
+		if f.of == nil { // else it was checked with its adapter
+			if err := cmp.Or(f.b.Valid(), f.a.Valid()); err != nil {
+				return nil, f.fault(err.Error())
+			}
+		}
+		ranks += int(f.Rank)
+	}
+	w.builder.Start(int(p.factors[0].Out), int(p.factors[0].In), ranks)
+	for _, f := range p.factors {
+		if err := w.add(f); err != nil {
 			return nil, err
 		}
-		a, err := decode(f, "A", f.A, f.Rank, f.In)
-		if err != nil {
-			return nil, err
-		}
-		if math.IsNaN(f.Scale) || math.IsInf(f.Scale, 0) {
-			return nil, fault(f, fmt.Sprintf("has scale %v", f.Scale))
-		}
-		d, err := subspace.Decompose(f.Scale, b, a)
-		if err != nil {
-			return nil, fault(f, err.Error())
-		}
-		if d.Rank() == 0 {
-			return nil, fault(f, "ΔW is zero: the adapter was not trained here, and no distance to it is defined")
-		}
-		updates = append(updates, d)
 		m.Tasks = append(m.Tasks, f.Task)
 	}
-	set, err := subspace.NewSet(updates)
-	if err != nil {
-		return nil, fmt.Errorf("compare the updates of %s: %w", p.name, err)
-	}
-	m.Set = set
+	m.Set = w.builder.Set()
 	return m, nil
 }
 
-func decode(f table.Factor, half string, data []byte, rows, cols int32) (subspace.Matrix, error) {
-	t := adapter.Tensor{Name: half, DType: f.DType, Shape: []int{int(rows), int(cols)}, Data: data}
-	v, err := t.Float64s()
-	if err != nil {
-		return subspace.Matrix{}, fault(f, err.Error())
+// add decomposes one update.
+func (w *workshop) add(f update) error {
+	if math.IsNaN(f.Scale) || math.IsInf(f.Scale, 0) {
+		return f.fault(fmt.Sprintf("has scale %v", f.Scale))
 	}
-	return subspace.Matrix{Rows: int(rows), Cols: int(cols), Data: v}, nil
+	bt, a := w.builder.Factors(int(f.Rank))
+	if err := w.fill(f, f.b, bt, adapter.Tensor.Transpose); err != nil {
+		return err
+	}
+	if err := w.fill(f, f.a, a, adapter.Tensor.Decode); err != nil {
+		return err
+	}
+	d, err := w.builder.Add(f.Scale)
+	if err != nil {
+		return cmp.Or(w.finite(f), error(f.fault(err.Error())))
+	}
+	if d.Rank() == 0 {
+		return f.fault("ΔW is zero: the adapter was not trained here, and no distance to it is defined")
+	}
+	return nil
+}
+
+// fill decodes one of the tensors of a factor into m.
+func (w *workshop) fill(f update, t adapter.Tensor, m subspace.Matrix, decode func(adapter.Tensor, []float64) error) error {
+	t, err := w.read(f, t)
+	if err != nil {
+		return err
+	}
+	if err := decode(t, m.Data); err != nil {
+		return f.fault(err.Error())
+	}
+	return nil
+}
+
+// read returns a tensor of a factor with its data, which is good until the next call.
+func (w *workshop) read(f update, t adapter.Tensor) (adapter.Tensor, error) {
+	if f.of == nil {
+		return t, nil
+	}
+	t, err := f.of.Read(t, w.raw)
+	w.raw = t.Data
+	return t, err
+}
+
+// finite returns what is to be said of a factor of an adapter in its file that holds NaN or Inf.
+func (w *workshop) finite(f update) error {
+	if f.of == nil {
+		return nil
+	}
+	for _, t := range []adapter.Tensor{f.a, f.b} {
+		t, err := w.read(f, t)
+		if err == nil {
+			err = f.of.Finite(t)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Read reads and lays out the factors that the collect stage among a job's inputs gathered; what

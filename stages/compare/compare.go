@@ -47,20 +47,19 @@ func adaptersBy(ctx context.Context, dirs, measures []string, progress func(done
 	if err != nil {
 		return nil, err
 	}
-	adapters, err := collect.Open(sources)
+	adapters, err := collect.Index(sources)
 	if err != nil {
 		return nil, err
 	}
+	defer collect.Close(adapters)
 	r := &Results{}
-	var factors []table.Factor
-	for i, a := range adapters {
+	for _, a := range adapters {
 		for _, w := range a.Warnings {
 			r.Notes = append(r.Notes, w.String())
 		}
-		factors = append(factors, collect.Factors(sources[i], a)...)
 	}
 	r.Notes = append(r.Notes, baseNotes(adapters)...)
-	layout, err := collect.Lay(factors)
+	layout, err := collect.LayOut(sources, adapters)
 	if err != nil {
 		return nil, err
 	}
