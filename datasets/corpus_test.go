@@ -60,12 +60,12 @@ func TestDocuments(t *testing.T) {
 		"nw":    "nw/z/0 train, nw/x/0 test",
 		"wb bn": "bn/y/0 validation, bn/y/2 validation, wb/loose/0, wb/w/0 train",
 	} {
-		docs, err := c.Documents(Options{Genres: strings.Fields(genres)})
+		docs, _, err := c.Documents(Options{Genres: strings.Fields(genres)})
 		if err != nil || list(docs) != want {
 			t.Errorf("genres %q: %s, want %s, error %v", genres, list(docs), want, err)
 		}
 	}
-	docs, err := c.Documents(Options{Split: SplitCounts{Train: 2, Validation: 1, Test: 2}, Seed: 1})
+	docs, _, err := c.Documents(Options{Split: SplitCounts{Train: 2, Validation: 1, Test: 2}, Seed: 1})
 	if err != nil || len(docs) < 5 || strings.Contains(list(docs), "0,") {
 		t.Errorf("drawn %s, error %v", list(docs), err)
 	}
@@ -97,7 +97,7 @@ func TestOpen(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 			continue
 		}
-		docs, err := c.Documents(Options{})
+		docs, _, err := c.Documents(Options{})
 		if err != nil || len(docs) != 1 || list(docs)+" in "+docs[0].File != want {
 			t.Errorf("%s: %s, want %s, error %v", path, list(docs), want, err)
 		}
@@ -126,7 +126,11 @@ func TestBadCorpora(t *testing.T) {
 	} {
 		corpus, err := OpenFS("corpus", c.files)
 		if err == nil {
-			_, err = corpus.Documents(c.options)
+			var problems []Problem
+			_, problems, err = corpus.Documents(c.options)
+			if err == nil && len(problems) == 1 {
+				err = problems[0].Err()
+			}
 		}
 		var bad *Error
 		if !errors.As(err, &bad) || err.Error() != want {

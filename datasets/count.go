@@ -1,7 +1,6 @@
 package datasets
 
 import (
-	"errors"
 	"strings"
 )
 
@@ -21,44 +20,80 @@ type Counts struct {
 	Problems              []Problem      `json:"problems"`
 }
 
-// A Problem is one thing wrong in a corpus, which was then read without the document it is in.
-type Problem struct {
-	File    string `json:"file"`
-	Line    int    `json:"line"`
-	Message string `json:"message"`
-}
-
-// Count counts what corpora hold. A document that cannot be read is left out and becomes a
-// problem, so that one report names all of them; the error is for files that cannot be opened.
+// Count counts what corpora hold. What cannot be read becomes a problem, so that one report names
+// all of them; the error is for files that cannot be opened. No more than a few units are held in
+// memory at a time.
 func Count(corpora ...*Corpus) (*Counts, error) {
-	n := &Counts{NamedEntities: map[string]int{}, Arguments: map[string]int{}, Problems: []Problem{}}
-	seen := map[string]string{}
+	n := newCounts()
 	for _, c := range corpora {
-		for _, file := range c.files {
-			r, err := c.reader(file)
-			if err != nil {
-				return nil, err
-			}
-			n.Files++
-			for {
-				d, err := r.next()
-				if err == nil && d != nil {
-					err = once(seen, d)
+		n.Files += len(c.files)
+	}
+	units := func(yield func(Unit, error) bool) {
+		for _, c := range corpora {
+			for u, err := range c.units {
+				if !yield(u, err) {
+					return
 				}
-				var problem *Error
-				if errors.As(err, &problem) {
-					n.Problems = append(n.Problems, Problem{problem.File, problem.Line, problem.Msg})
-					r.skip()
-					continue
-				}
-				if d == nil {
-					break
-				}
-				n.add(d)
 			}
 		}
 	}
+	seen := map[string]string{}
+	err := inOrder(units, countUnit, func(u unitCounts) error {
+		for i, d := range u.docs {
+			if p, again := once(seen, d); again {
+				u.problems = append(u.problems, p)
+			} else {
+				n.merge(u.counts[i])
+			}
+		}
+		n.Problems = append(n.Problems, inPlace(u.problems)...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
 	return n, nil
+}
+
+// unitCounts is what a unit holds: its documents, without what is in them, and the counts of each.
+type unitCounts struct {
+	docs     []*Document
+	counts   []*Counts
+	problems []Problem
+}
+
+func countUnit(u Unit) (unitCounts, error) {
+	docs, problems, err := u.Read()
+	n := unitCounts{problems: problems}
+	for _, d := range docs {
+		c := newCounts()
+		c.add(d)
+		n.docs = append(n.docs, &Document{ID: d.ID, Part: d.Part, File: d.File, Line: d.Line})
+		n.counts = append(n.counts, c)
+	}
+	return n, err
+}
+
+func newCounts() *Counts {
+	return &Counts{NamedEntities: map[string]int{}, Arguments: map[string]int{}, Problems: []Problem{}}
+}
+
+// merge adds the counts of a document.
+func (n *Counts) merge(d *Counts) {
+	n.Documents += d.Documents
+	n.Sentences += d.Sentences
+	n.Tokens += d.Tokens
+	for kind, count := range d.NamedEntities {
+		n.NamedEntities[kind] += count
+	}
+	n.Frames += d.Frames
+	for label, count := range d.Arguments {
+		n.Arguments[label] += count
+	}
+	n.Mentions += d.Mentions
+	n.Chains += d.Chains
+	n.NonverbalPredicates += d.NonverbalPredicates
+	n.DocumentsWithoutCoref += d.DocumentsWithoutCoref
 }
 
 // add counts one document.

@@ -15,9 +15,9 @@ func TestSample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	docs, err := c.Documents(datasets.Options{})
-	if err != nil {
-		t.Fatal(err)
+	docs, problems, err := c.Documents(datasets.Options{})
+	if err != nil || len(problems) > 0 {
+		t.Fatal(err, problems)
 	}
 	for _, task := range catalogue {
 		carried, whole := 0, 0

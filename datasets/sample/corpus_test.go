@@ -19,9 +19,9 @@ func documents(t *testing.T) []*datasets.Document {
 	if err != nil {
 		t.Fatal(err)
 	}
-	docs, err := c.Documents(datasets.Options{})
-	if err != nil {
-		t.Fatal(err)
+	docs, problems, err := c.Documents(datasets.Options{})
+	if err != nil || len(problems) > 0 {
+		t.Fatal(err, problems)
 	}
 	return docs
 }

@@ -144,9 +144,13 @@ func (s *CorpusSettings) Load(path func(string) string) (*Corpus, error) {
 		return nil, fmt.Errorf("%s was changed while the experiment was running: run it again", name)
 	}
 	c := &Corpus{Name: name, Summaries: map[string]string{}}
-	c.Documents, err = files.Documents(datasets.Options{Genres: s.Genres, Split: s.Split, Seed: s.Seed})
+	var problems []datasets.Problem
+	c.Documents, problems, err = files.Documents(datasets.Options{Genres: s.Genres, Split: s.Split, Seed: s.Seed})
 	if err != nil {
 		return nil, err
+	}
+	if len(problems) > 0 {
+		return nil, problems[0].Err()
 	}
 	if s.Lists != nil {
 		if err := s.assign(c, path); err != nil {
