@@ -147,7 +147,8 @@ type SetOptions struct {
 // SetRows are the labelled rows of a set and what was left out.
 type SetRows struct {
 	Rows       []LabelledRow // in the order of the splits, then of the files
-	Unlabelled int           // rows without a label
+	Labelled   int           // rows with a label in the files, drawn or not
+	Unlabelled int           // rows without
 	Problems   []*Error      // rows that cannot be read
 	Drawn      []Split       // splits without labelled rows of their own, drawn from the train files
 }
@@ -179,6 +180,7 @@ func (f *SetFiles) Read(s *Set, o SetOptions, open func(file string) (*Sheet, er
 				out.Unlabelled++
 				continue
 			}
+			out.Labelled++
 			rows[file.split] = append(rows[file.split], r)
 		}
 	}
@@ -198,7 +200,7 @@ func (f *SetFiles) Read(s *Set, o SetOptions, open func(file string) (*Sheet, er
 			continue
 		}
 		out.Drawn = append(out.Drawn, split)
-		n := cmp.Or(counts[split], tenth)
+		n := cmp.Or(counts[split], min(tenth, len(train)))
 		if n > len(train) {
 			return nil, tooFew(split, n, len(train), "labelled train rows")
 		}

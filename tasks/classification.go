@@ -7,6 +7,15 @@ import (
 	"taskvec/datasets"
 )
 
+// Labelled is the task of a classification set with these labels. Its examples are the rows of the
+// set's files: it makes none of documents.
+func Labelled(name string, labels []string) *Task {
+	return &Task{
+		Name: name, Family: ClassificationFamily, Kind: Classification, Labels: labels,
+		missing: func(*datasets.Document) string { return "not made of documents" },
+	}
+}
+
 // sentences makes an example of every sentence.
 func (t *Task) sentences(in *Input) (examples []Example, skipped string) {
 	if reason := t.missing(in.Document); reason != "" {

@@ -123,7 +123,7 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string, tag reflect
 		return
 	}
 	switch v.Type() {
-	case reflect.TypeFor[Models](), reflect.TypeFor[Tasks]():
+	case reflect.TypeFor[Models](), reflect.TypeFor[Sets](), reflect.TypeFor[Tasks]():
 		d.named(n, v, path)
 		return
 	case reflect.TypeFor[Matrix]():

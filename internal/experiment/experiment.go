@@ -5,7 +5,10 @@
 // pipeline's, and what a stage does is the stage's.
 package experiment
 
-import "taskvec/tasks"
+import (
+	"taskvec/datasets"
+	"taskvec/tasks"
+)
 
 // An Experiment is one decoded and validated experiment file, defaults filled in.
 type Experiment struct {
@@ -13,6 +16,7 @@ type Experiment struct {
 	Seed   int64   `yaml:"seed" doc:"the seed everything random is derived from" default:"1234"`
 	Corpus Corpus  `yaml:"corpus" doc:"the documents the tasks are built from"`
 	Models Models  `yaml:"models" doc:"base models by name" required:"true"`
+	Sets   Sets    `yaml:"sets" doc:"classification sets by name: the known ones (such as rte) need a path, your own their columns and labels too"`
 	Tasks  Tasks   `yaml:"tasks" doc:"tasks of your own by name, beside those of the catalogue"`
 	LoRA   LoRA    `yaml:"lora" doc:"settings of every adapter trained"`
 	Stages []Stage `yaml:"stages" doc:"the kinds of work, in any order that needs allows" required:"true"`
@@ -56,6 +60,48 @@ type Model struct {
 	Variant      string        `yaml:"variant" json:"variant,omitempty" doc:"which published columns it is compared with" enum:"instruct,base"`
 	Family       string        `yaml:"family" json:"family" doc:"layout of the model" enum:"llama,mistral,roberta" required:"true"`
 	Architecture *Architecture `yaml:"architecture" json:"architecture,omitempty" doc:"a model a pretrain stage makes from scratch"`
+}
+
+// Sets are the experiment's classification sets in the order of the file. The name of each is that
+// of a task.
+type Sets []Set
+
+// A Set is a classification set: where its files lie, and, for one whose layout is not built in,
+// in which columns its rows stand.
+type Set struct {
+	Name   string   `yaml:"-"`
+	Path   string   `yaml:"path" doc:"folder with train and other files, or one file; ${VAR} is replaced from the environment" env:"true" required:"true"`
+	Text   string   `yaml:"text" doc:"column of the text (your own sets; the known ones have theirs built in, as what follows)"`
+	Pair   string   `yaml:"pair" doc:"column of the second text, where rows are pairs"`
+	Label  string   `yaml:"label" doc:"column of the label: a name of labels, or its number from 0"`
+	Labels []string `yaml:"labels" doc:"names of the labels in the order of their numbers"`
+	Split  SetSplit `yaml:"split" doc:"labelled rows drawn for each split; without it all there are"`
+}
+
+// SetSplit is how many labelled rows each split draws; all zero means all rows of the split's
+// files.
+type SetSplit struct {
+	Train      int `yaml:"train" doc:"rows to train on" min:"0"`
+	Validation int `yaml:"validation" doc:"rows that choose the best checkpoint" min:"0"`
+	Test       int `yaml:"test" doc:"rows held out" min:"0"`
+}
+
+// Declare is the set with its layout.
+func (s *Set) Declare() *datasets.Set {
+	if known := datasets.KnownSet(s.Name); known != nil {
+		return known
+	}
+	return datasets.NewSet(s.Name, s.Text, s.Pair, s.Label, s.Labels)
+}
+
+// Set returns the classification set of that name, or nil.
+func (e *Experiment) Set(name string) *Set {
+	for i := range e.Sets {
+		if e.Sets[i].Name == name {
+			return &e.Sets[i]
+		}
+	}
+	return nil
 }
 
 // Tasks are the experiment's own tasks in the order of the file.
@@ -174,13 +220,17 @@ type Axis struct {
 	Values []string
 }
 
-// Task returns the task of that name: the experiment's own, or the catalogue's. A task whose
+// Task returns the task of that name: the experiment's own, that of a classification
+// set, or the catalogue's. A task whose
 // targets are supplied is returned without them. It is nil when there is none.
 func (e *Experiment) Task(name string) *tasks.Task {
 	for _, own := range e.Tasks {
 		if own.Name == name {
 			return own.declare()
 		}
+	}
+	if s := e.Set(name); s != nil {
+		return tasks.Labelled(name, s.Declare().Labels)
 	}
 	return tasks.Lookup(name)
 }
@@ -197,11 +247,15 @@ func (t *Task) declare() *tasks.Task {
 	return task
 }
 
-// TaskNames returns the names of all tasks the experiment can use: the catalogue's, then its own.
+// TaskNames returns the names of all tasks the experiment can use: the catalogue's, then
+// its own and its sets.
 func (e *Experiment) TaskNames() []string {
 	names := tasks.Names()
 	for _, t := range e.Tasks {
 		names = append(names, t.Name)
+	}
+	for _, s := range e.Sets {
+		names = append(names, s.Name)
 	}
 	return names
 }

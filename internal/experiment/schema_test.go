@@ -30,6 +30,8 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 	switch {
 	case t == reflect.TypeFor[Models]():
 		return object{"type": "object", "minProperties": 1, "additionalProperties": schemaOf(reflect.TypeFor[Model](), "")}
+	case t == reflect.TypeFor[Sets]():
+		return object{"type": "object", "additionalProperties": schemaOf(reflect.TypeFor[Set](), "")}
 	case t == reflect.TypeFor[Tasks]():
 		return object{"type": "object", "additionalProperties": schemaOf(reflect.TypeFor[Task](), "")}
 	case t == reflect.TypeFor[Matrix]():

@@ -10,6 +10,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"taskvec/datasets"
 	"taskvec/tasks"
 )
 
@@ -58,6 +59,7 @@ func (d *decoder) validate(e *Experiment) {
 	// Each step needs what the one before it checks, so that one fault is reported once.
 	found := len(d.errs)
 	d.validateModels(e)
+	d.validateSets(e)
 	d.validateTasks(e)
 	d.validateStages(e)
 	if len(d.errs) > found {
@@ -158,6 +160,8 @@ func (d *decoder) values(path, what string, values, known []string) {
 	for i, v := range values {
 		p := fmt.Sprintf("%s[%d]", path, i)
 		switch {
+		case what == "task" && !slices.Contains(known, v) && datasets.KnownSet(v) != nil:
+			d.failAt(p, "task %s is a classification set: say where its files lie, sets: {%s: {path: …}}", v, v)
 		case !slices.Contains(known, v):
 			d.failAt(p, "%s", Unknown(what, v, known))
 		case slices.Contains(values[:i], v):

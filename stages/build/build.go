@@ -30,13 +30,19 @@ const (
 // settings determine the examples.
 type settings struct {
 	Task   string         `json:"task"`
-	Own    *ownTask       `json:"own,omitempty"` // where the task is not the catalogue's
-	Corpus CorpusSettings `json:"corpus"`
+	Own    *ownTask       `json:"own,omitempty"`   // where the task is not the catalogue's
+	Set    *labelledSet   `json:"set,omitempty"`   // where the task is a classification set
+	Corpus CorpusSettings `json:"corpus,omitzero"` // where it is not
 	// Summaries is the digest of the reference summaries, where the task needs them.
 	Summaries string `json:"summaries,omitempty"`
 }
 
 func resolve(e *experiment.Experiment, _ *experiment.Stage, c pipeline.Cell) (any, map[string]string, error) {
+	if s := e.Set(c["task"]); s != nil {
+		paths := map[string]string{}
+		set, err := resolveSet(e, s, paths)
+		return settings{Task: s.Name, Set: set}, paths, err
+	}
 	corpus, paths, err := ResolveCorpus(e)
 	if err != nil {
 		return nil, nil, err
@@ -52,7 +58,7 @@ func resolve(e *experiment.Experiment, _ *experiment.Stage, c pipeline.Cell) (an
 	return set, paths, err
 }
 
-// task is the task to build.
+// task is the task to build of documents.
 func (s *settings) task(path func(string) string) (*tasks.Task, error) {
 	if s.Own != nil {
 		return s.Own.task(s.Task, path(targetsPath))
@@ -60,20 +66,29 @@ func (s *settings) task(path func(string) string) (*tasks.Task, error) {
 	return tasks.Lookup(s.Task), nil
 }
 
+// examples builds the examples; load gives the corpus, if they are made of it.
+func (s *settings) examples(path func(string) string, load func() (*Corpus, error)) (*tasks.Task, []table.Example, *Report, error) {
+	if s.Set != nil {
+		return s.Set.examples(s.Task, path(setPath))
+	}
+	t, err := s.task(path)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	c, err := load()
+	if err != nil {
+		return t, nil, nil, err
+	}
+	rows, report, err := Examples(t, c)
+	return t, rows, report, err
+}
+
 func run(_ context.Context, w *pipeline.Work) error {
 	var set settings
 	if err := w.Settings(&set); err != nil {
 		return err
 	}
-	c, err := set.Corpus.Load(w.Path)
-	if err != nil {
-		return err
-	}
-	t, err := set.task(w.Path)
-	if err != nil {
-		return err
-	}
-	rows, report, err := Examples(t, c)
+	t, rows, report, err := set.examples(w.Path, func() (*Corpus, error) { return set.Corpus.Load(w.Path) })
 	if err != nil {
 		return err
 	}
@@ -102,16 +117,12 @@ func Preview(e *experiment.Experiment, names []string, show func(*tasks.Task, []
 			return err
 		}
 		set, path := resolved.(settings), func(name string) string { return paths[name] }
-		t, err := set.task(path)
-		if err != nil {
-			return err
-		}
-		if c == nil {
-			if c, err = set.Corpus.Load(path); err != nil {
-				return err
+		t, rows, report, err := set.examples(path, func() (*Corpus, error) {
+			if c == nil {
+				c, err = set.Corpus.Load(path)
 			}
-		}
-		rows, report, err := Examples(t, c)
+			return c, err
+		})
 		if err != nil {
 			return fmt.Errorf("build %s: %w", name, err)
 		}

@@ -141,7 +141,7 @@ func (s *CorpusSettings) Load(path func(string) string) (*Corpus, error) {
 		return nil, err
 	}
 	if digest != s.Digest {
-		return nil, fmt.Errorf("%s was changed while the experiment was running: run it again", name)
+		return nil, changed(name)
 	}
 	c := &Corpus{Name: name, Summaries: map[string]string{}}
 	var problems []datasets.Problem
@@ -169,6 +169,11 @@ func (s *CorpusSettings) Load(path func(string) string) (*Corpus, error) {
 		err = c.addSummaries(sample.Files(), sample.Summaries)
 	}
 	return c, err
+}
+
+// changed says that the files at path are no longer those a job was planned with.
+func changed(path string) error {
+	return fmt.Errorf("%s was changed while the experiment was running: run it again", path)
 }
 
 // Load reads the documents of an experiment as it stands now, outside of any job.

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,6 +21,9 @@ type Report struct {
 	Rows      map[datasets.Split]int `json:"rows"`      // examples by split
 	Documents int                    `json:"documents"` // that carry the task
 	Skipped   map[string]int         `json:"skipped"`   // documents that do not, by reason
+	// Unit is what Documents and Skipped count where it is not documents: the rows of a
+	// classification set.
+	Unit string `json:"unit,omitempty"`
 	// Words are those of the examples, targets included: what stands between spaces.
 	Words           int     `json:"words"`
 	SupervisedWords int     `json:"supervised_words"` // of the targets
@@ -33,7 +37,27 @@ type Report struct {
 	DuplicatesAcross int `json:"duplicates_across_splits"`
 	// OutsideLists are documents that none of the corpus's lists names.
 	OutsideLists int `json:"documents_outside_lists,omitempty"`
+	// Drawn are the splits of a classification set that have no labelled rows of their own and were
+	// drawn from its train files, LeftOut its files that were not read.
+	Drawn   []datasets.Split `json:"drawn_splits,omitempty"`
+	LeftOut []string         `json:"files_left_out,omitempty"`
+	// Problems are the first rows of a classification set that could not be read, with their places.
+	Problems []string `json:"problems,omitempty"`
 }
+
+// rowUnit is the Unit of a classification set's report.
+const rowUnit = "rows"
+
+// maxProblems is how many rows a report names.
+const maxProblems = 20
+
+// newReport is the report of a task before anything is built.
+func newReport(t *tasks.Task) *Report {
+	return &Report{Task: t.Name, Family: t.Family, Kind: t.Kind, Rows: map[datasets.Split]int{}, Skipped: map[string]int{}}
+}
+
+// unit is what Documents and Skipped count.
+func (r *Report) unit() string { return cmp.Or(r.Unit, "documents") }
 
 // emptyTarget is why a document whose target would be empty is skipped: nothing but the end of the
 // answer would be learned from it.
@@ -42,10 +66,10 @@ const emptyTarget = "empty target"
 // Examples builds the examples of a task from a corpus, in the order of the splits and of the
 // documents. A split without any is a *datasets.Error that says why documents were skipped.
 func Examples(t *tasks.Task, c *Corpus) ([]table.Example, *Report, error) {
-	report := &Report{Task: t.Name, Family: t.Family, Kind: t.Kind, Rows: map[datasets.Split]int{}, Skipped: map[string]int{}, OutsideLists: c.OutsideLists}
+	report := newReport(t)
+	report.OutsideLists = c.OutsideLists
 	var rows []table.Example
 	for _, split := range datasets.Splits {
-		report.Rows[split] = 0
 		for _, d := range c.Documents {
 			if d.Split != split {
 				continue
@@ -69,13 +93,20 @@ func Examples(t *tasks.Task, c *Corpus) ([]table.Example, *Report, error) {
 			}
 		}
 	}
+	err := report.complete(t, c.Name, rows)
+	return rows, report, err
+}
+
+// complete audits the rows built of source. A split without any is a *datasets.Error that says why
+// documents were skipped.
+func (r *Report) complete(t *tasks.Task, source string, rows []table.Example) error {
 	for _, split := range datasets.Splits {
-		if report.Rows[split] == 0 {
-			return nil, report, &datasets.Error{File: c.Name, Msg: fmt.Sprintf("task %s finds no %s example%s", t.Name, split, report.because())}
+		if r.Rows[split] == 0 {
+			return &datasets.Error{File: source, Msg: fmt.Sprintf("task %s finds no %s example%s", t.Name, split, r.because())}
 		}
 	}
-	report.audit(t, rows)
-	return rows, report, nil
+	r.audit(t, rows)
+	return nil
 }
 
 // audit counts what the rows hold.
@@ -113,9 +144,9 @@ func (r *Report) audit(t *tasks.Task, rows []table.Example) {
 // String is the report in one line for a log, and one more for each thing to look at.
 func (r *Report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %d examples (train %d, validation %d, test %d) of %d documents, %d words", r.Task,
+	fmt.Fprintf(&b, "%s: %d examples (train %d, validation %d, test %d) of %d %s, %d words", r.Task,
 		r.Rows[datasets.Train]+r.Rows[datasets.Validation]+r.Rows[datasets.Test],
-		r.Rows[datasets.Train], r.Rows[datasets.Validation], r.Rows[datasets.Test], r.Documents, r.Words)
+		r.Rows[datasets.Train], r.Rows[datasets.Validation], r.Rows[datasets.Test], r.Documents, r.unit(), r.Words)
 	if r.Kind == tasks.Causal {
 		fmt.Fprintf(&b, ", %.1f %% of them supervised", 100*r.SupervisedShare)
 	}
@@ -127,7 +158,16 @@ func (r *Report) String() string {
 		fmt.Fprintf(&b, ", %d %s", r.Labels[label], name)
 	}
 	for _, reason := range slices.Sorted(maps.Keys(r.Skipped)) {
-		fmt.Fprintf(&b, "\n  %d documents skipped: %s", r.Skipped[reason], reason)
+		fmt.Fprintf(&b, "\n  %d %s skipped: %s", r.Skipped[reason], r.unit(), reason)
+	}
+	for _, problem := range r.Problems {
+		fmt.Fprintf(&b, "\n    %s", problem)
+	}
+	for _, split := range r.Drawn {
+		fmt.Fprintf(&b, "\n  no file has labelled %s rows: they are drawn from the train rows", split)
+	}
+	for _, file := range r.LeftOut {
+		fmt.Fprintf(&b, "\n  %s is not read: its name says no split, or another format is there", file)
 	}
 	if r.OutsideLists > 0 {
 		fmt.Fprintf(&b, "\n  %d documents stand in none of the corpus's lists", r.OutsideLists)
@@ -150,7 +190,7 @@ func (r *Report) because() string {
 	if reasons == nil {
 		return ""
 	}
-	because := fmt.Sprintf(" (documents skipped: %s)", strings.Join(reasons, "; "))
+	because := fmt.Sprintf(" (%s skipped: %s)", r.unit(), strings.Join(reasons, "; "))
 	if r.Family == tasks.SummaryFamily {
 		because += ": this corpus comes without summaries, which must be supplied; take the task out"
 	}

@@ -16,7 +16,7 @@ func (in *Input) examplesTable() *Table {
 		Title: "Examples built for each task",
 		Notes: []string{
 			"Words are those of prompts and targets, supervised the share of the targets among them.",
-			"Repeats are inputs that stand earlier in the same split, leaks those that stand in an earlier split. Skipped counts the documents that cannot carry the task, and why.",
+			"Repeats are inputs that stand earlier in the same split, leaks those that stand in an earlier split. Skipped counts the documents that cannot carry the task, or the rows of a classification set that are no examples, and why.",
 		},
 		Columns: []string{"task", "family", "train", "validation", "test", "words", "supervised", "repeats", "leaks", "skipped", "why"},
 	}

@@ -14,6 +14,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"taskvec/datasets"
 	"taskvec/tasks"
 )
 
@@ -55,6 +56,9 @@ var (
 func family(task string) string {
 	if t := tasks.Lookup(task); t != nil && slices.Contains(familyOrder, string(t.Family)) {
 		return string(t.Family)
+	}
+	if datasets.KnownSet(task) != nil {
+		return string(tasks.ClassificationFamily)
 	}
 	return "other"
 }
