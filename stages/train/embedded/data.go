@@ -107,24 +107,40 @@ func completed(r table.Example, k *tokenizer.Tokenizer, c Config, longest int) (
 }
 
 // classified tokenises a classification example as RoBERTa does: <s> text </s>, and
-// </s> pair </s> behind it where there is one. Of an over-long one the text's end is left out.
+// </s> pair </s> behind it where there is one. Of an over-long one the end of the longer text is
+// left out, of both where each alone takes more than half the room (Hugging Face's longest_first).
 func classified(r table.Example, k *tokenizer.Tokenizer, c Config, labels, longest int) (sequence, bool, error) {
 	if r.Label < 0 || int(r.Label) >= labels {
 		return sequence{}, false, fmt.Errorf("its label %d is none of the %d labels", r.Label, labels)
 	}
-	text := k.Encode(r.Text)
-	var second []int32
+	text, pair := k.Encode(r.Text), []int32(nil)
+	special := 2
 	if r.TextPair != "" {
-		second = append(append([]int32{c.EOS}, k.Encode(r.TextPair)...), c.EOS)
+		pair = k.Encode(r.TextPair)
+		special = 4
 	}
-	room := longest - 2 - len(second)
-	if room < 1 {
-		return sequence{}, false, fmt.Errorf("its second text of %d tokens leaves no room for the first in %d: raise max_length", len(second)-2, longest)
+	first, second := longestFirst(len(text), len(pair), longest-special)
+	cut := first < len(text) || second < len(pair)
+	tokens := append(append([]int32{c.BOS}, text[:first]...), c.EOS)
+	if r.TextPair != "" {
+		tokens = append(append(append(tokens, c.EOS), pair[:second]...), c.EOS)
 	}
-	cut := len(text) > room
-	if cut {
-		text = text[:room]
+	return sequence{tokens: tokens, label: r.Label}, cut, nil
+}
+
+// longestFirst returns how many tokens two texts of a and b keep in room: the longer one is cut
+// down to the other and then both alike.
+func longestFirst(a, b, room int) (int, int) {
+	switch half := room / 2; {
+	case a+b <= room:
+		return a, b
+	case a <= half:
+		return a, room - a
+	case b <= half:
+		return room - b, b
+	case a > b:
+		return room - half, half
+	default:
+		return half, room - half
 	}
-	tokens := append(append([]int32{c.BOS}, text...), c.EOS)
-	return sequence{tokens: append(tokens, second...), label: r.Label}, cut, nil
 }
