@@ -45,7 +45,7 @@ func pairJob(t *testing.T, words int, edit func(*trainer.Spec)) string {
 // TestTrainPairs trains on pairs of texts with three labels, and on pairs longer than the longest
 // sequence.
 func TestTrainPairs(t *testing.T) {
-	dir := pairJob(t, 1, func(s *trainer.Spec) { s.Training.Epochs = 8 })
+	dir := pairJob(t, 1, func(s *trainer.Spec) { s.Training.Epochs, s.Training.LearningRate, s.LoRA.Dropout = 20, 0.03, 0 })
 	r := train(t, dir)
 	if best := r.ValidationLosses[r.BestEpoch-1]; best > r.InitialLoss/2 {
 		t.Errorf("validation loss %v, of the base model %v: the second text is not read", best, r.InitialLoss)
