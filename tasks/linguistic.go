@@ -100,7 +100,7 @@ func coreArguments(in *Input) (answer, skipped string) {
 // Mona's or the sailors', and Mona's becomes Mona where it replaces no possessor.
 func longestChains(in *Input) (answer, skipped string) {
 	if !in.Layers().Coref {
-		return "", "coreference not annotated"
+		return "", unchained
 	}
 	longest := 0
 	for _, c := range in.Chains {

@@ -55,14 +55,18 @@ func (r *Rule) answer() (func(*Input) (answer, skipped string), error) {
 		if amount.text == "" {
 			continue
 		}
-		count, sentences, err := parseAmount(amount.text)
+		count, ofSentences, err := parseAmount(amount.text)
 		if err == nil && amount.key == "every" && strings.Contains(amount.text, "%") {
 			err = fmt.Errorf("%q is a share: every needs a number, such as 5 words", amount.text)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", amount.key, err)
 		}
-		builders = append(builders, portion(sentences, func(of int) span { return amount.keep(count(of), of) }))
+		build := words
+		if ofSentences {
+			build = sentences
+		}
+		builders = append(builders, build(func(of int) span { return amount.keep(count(of), of) }))
 	}
 	if r.With != nil {
 		builders = append(builders, sentencesWith(r.With))
@@ -101,31 +105,6 @@ func parseAmount(text string) (count func(n int) int, sentences bool, err error)
 		return nil, false, fmt.Errorf("%q is more than all", text)
 	}
 	return func(n int) int { return (n*k + 99) / 100 }, m[3][0] == 's', nil
-}
-
-// A span is the positions from start up to, not including, end, by step.
-type span struct{ start, end, step int }
-
-// portion is the words or the sentences of a document that keep says, given how many there are.
-func portion(sentences bool, keep func(of int) span) func(*Input) (answer, skipped string) {
-	return func(in *Input) (answer, skipped string) {
-		if in.Words() == 0 {
-			return "", empty
-		}
-		if sentences {
-			var head datasets.Document
-			for i, s := 0, keep(len(in.Sentences)); s.start+i < s.end; i += s.step {
-				head.Sentences = append(head.Sentences, in.Sentences[s.start+i])
-			}
-			return head.Text(), ""
-		}
-		words := allWords(in)
-		var kept []datasets.Token
-		for i, s := 0, keep(len(words)); s.start+i < s.end; i += s.step {
-			kept = append(kept, words[s.start+i])
-		}
-		return datasets.Detokenize(kept), ""
-	}
 }
 
 // sentencesWith is the sentences that hold an entity of one of the types.

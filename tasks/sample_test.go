@@ -40,7 +40,7 @@ func TestSample(t *testing.T) {
 		if whole > 0 {
 			t.Errorf("%s: the target is the whole document %d times", task.Name, whole)
 		}
-		if n := labels[0] + labels[1]; task.Kind == Classification && (labels[0] < n/10 || labels[1] < n/10) {
+		if n := labels[0] + labels[1]; task.Kind == Classification && (labels[0] < n/20 || labels[1] < n/20) {
 			t.Errorf("%s: labels %v", task.Name, labels)
 		}
 	}

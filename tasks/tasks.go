@@ -38,19 +38,21 @@ type Task struct {
 	Kind   Kind
 	Prompt string   // the instruction, to the letter; "" for classification
 	Labels []string // the label names of classification, in the order of their numbers
+	// SummaryShare is the length of the reference summaries that a summary task needs, as a share of
+	// the document's words; 0 of other tasks.
+	SummaryShare float64
 
 	// answer makes the target of a causal task, or says why the document cannot carry it.
 	answer func(*Input) (answer, skipped string)
-	// label classifies a sentence: an index into Labels. missing says why a document's sentences
-	// cannot be labelled, "" when they can.
-	label   func(*datasets.Sentence) int
-	missing func(*datasets.Document) string
+	// labels classifies the sentences of a document: an index into Labels each, or says why they
+	// cannot be labelled.
+	labels func(*datasets.Document) (labels []int, skipped string)
 }
 
 // An Input is what examples are made of.
 type Input struct {
 	*datasets.Document
-	Summary string // the reference summary; "" when there is none
+	Summary string // the reference summary of the task's share; "" when there is none
 }
 
 // An Example is one prompt and target: Prompt and Completion of a causal task, Text, TextPair and
@@ -87,7 +89,11 @@ func Names() []string {
 // the letter.
 var catalogue = []*Task{
 	{
-		Name: "sum", Family: SummaryFamily, Kind: Causal, answer: summary,
+		Name: "sum", Family: SummaryFamily, Kind: Causal, answer: summary, SummaryShare: 0.1,
+		Prompt: "Summarize the following document.",
+	},
+	{
+		Name: "sum-50pct", Family: SummaryFamily, Kind: Causal, answer: summary, SummaryShare: 0.5,
 		Prompt: "Summarize the following document.",
 	},
 	{
@@ -103,24 +109,52 @@ var catalogue = []*Task{
 		Prompt: "In the following document, build sentences with only ARG0 VERB ARG1 ARGM-TMP.",
 	},
 	{
-		Name: "first-10pct-sentences", Family: CountingFamily, Kind: Causal, answer: firstSentences,
-		Prompt: "In the following document, keep only the first 10 pourcent sentences",
-	},
-	{
-		Name: "every-2-words", Family: CountingFamily, Kind: Causal, answer: everyOtherWord,
-		Prompt: "In the following document, keep only 1 every 2 words",
-	},
-	{
-		Name: "first-10pct-words", Family: CountingFamily, Kind: Causal, answer: firstWords,
+		Name: "first-10pct-words", Family: CountingFamily, Kind: Causal, answer: words(firstTenth),
 		Prompt: "In the following document, keep only the first 10% words",
 	},
 	{
-		Name: "has-person", Family: ClassificationFamily, Kind: Classification, label: hasEntity("PERSON"),
-		Labels: []string{"no", "yes"}, missing: missingNames,
+		Name: "last-10pct-words", Family: CountingFamily, Kind: Causal, answer: words(lastTenth),
+		Prompt: "In the following document, keep only the last 10% words",
 	},
 	{
-		Name: "has-date", Family: ClassificationFamily, Kind: Classification, label: hasEntity("DATE"),
-		Labels: []string{"no", "yes"}, missing: missingNames,
+		Name: "every-10-words", Family: CountingFamily, Kind: Causal, answer: words(every10),
+		Prompt: "In the following document, keep only 1 every 10 words",
+	},
+	{
+		Name: "every-2-words", Family: CountingFamily, Kind: Causal, answer: words(every2),
+		Prompt: "In the following document, keep only 1 every 2 words",
+	},
+	{
+		Name: "first-10pct-sentences", Family: CountingFamily, Kind: Causal, answer: sentences(firstTenth),
+		Prompt: "In the following document, keep only the first 10 pourcent sentences",
+	},
+	{
+		Name: "last-10pct-sentences", Family: CountingFamily, Kind: Causal, answer: sentences(lastTenth),
+		Prompt: "In the following document, keep only the last 10% sentences",
+	},
+	{
+		Name: "every-10-sentences", Family: CountingFamily, Kind: Causal, answer: sentences(every10),
+		Prompt: "In the following document, keep only 1 every 10 sentences",
+	},
+	{
+		Name: "every-2-sentences", Family: CountingFamily, Kind: Causal, answer: sentences(every2),
+		Prompt: "In the following document, keep only 1 every 2 sentences",
+	},
+	{
+		Name: "has-person", Family: ClassificationFamily, Kind: Classification, labels: hasEntity("PERSON"),
+		Labels: []string{"no", "yes"},
+	},
+	{
+		Name: "has-date", Family: ClassificationFamily, Kind: Classification, labels: hasEntity("DATE"),
+		Labels: []string{"no", "yes"},
+	},
+	{
+		Name: "has-coref", Family: ClassificationFamily, Kind: Classification, labels: hasMention,
+		Labels: []string{"no", "yes"},
+	},
+	{
+		Name: "has-question", Family: ClassificationFamily, Kind: Classification, labels: hasQuestion,
+		Labels: []string{"no", "yes"},
 	},
 }
 
@@ -129,7 +163,7 @@ var catalogue = []*Task{
 // same for all such documents.
 func (t *Task) Examples(in *Input) (examples []Example, skipped string) {
 	if t.Kind == Classification {
-		return t.sentences(in)
+		return t.sentenceExamples(in)
 	}
 	answer, skipped := t.answer(in)
 	if skipped != "" {

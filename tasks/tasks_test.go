@@ -50,7 +50,14 @@ func TestTargets(t *testing.T) {
 			"The Bank of Norle paid $5 later. The Bank waited.",
 		// 11 sentences: ceil(1.1) = 2. 71 words: ceil(7.1) = 8.
 		"first-10pct-sentences": "The keeper of Tolme woke at dawn. She said that her lamp wasn't burning.",
-		"first-10pct-words":     "The keeper of Tolme woke at dawn.",
+		"last-10pct-sentences":  "A quiet day. Stars.",
+		"every-10-sentences":    "The keeper of Tolme woke at dawn. Stars.",
+		"every-2-sentences": "The keeper of Tolme woke at dawn. Ines Varga, who left TOLME yesterday, mended it. They trust Varga's work. " +
+			"The Bank waited. A quiet night. Stars.",
+		"first-10pct-words": "The keeper of Tolme woke at dawn.",
+		"last-10pct-words":  "night. A quiet day. Stars.",
+		// Words 1, 11, 21, …, 71.
+		"every-10-words": "The that who boats The later..",
 		// Words 1, 3, 5, …, 71, spaced as running text.
 		"every-2-words": "The of woke dawn She that lampn't. Varga who TOLME, it Tolme boats today They Varga work The of paid keeper $later The waited the of. quiet. quiet..",
 	} {
@@ -83,6 +90,7 @@ func TestLabels(t *testing.T) {
 	for name, want := range map[string][]int{
 		"has-person": {0, 0, 1, 0, 1, 1, 0, 0, 0, 0, 0},
 		"has-date":   {0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0},
+		"has-coref":  {1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0},
 	} {
 		examples, skipped := Lookup(name).Examples(&Input{Document: d})
 		var got []int
@@ -108,14 +116,22 @@ func TestPrompts(t *testing.T) {
 	}
 	want := []entry{
 		{"sum", SummaryFamily, Causal, "Summarize the following document."},
+		{"sum-50pct", SummaryFamily, Causal, "Summarize the following document."},
 		{"ner", LinguisticFamily, Causal, "In the following document, keep only sentences containing at least one new Named Entity from the following categories: EVENT,FAC,GPE,LOC,ORG,PERSON,PRODUCT,WORK_OF_ART."},
 		{"coref", LinguisticFamily, Causal, "In the following document, keep sentences with longest coreference chains and replace coreference with anchor."},
 		{"srl", LinguisticFamily, Causal, "In the following document, build sentences with only ARG0 VERB ARG1 ARGM-TMP."},
-		{"first-10pct-sentences", CountingFamily, Causal, "In the following document, keep only the first 10 pourcent sentences"},
-		{"every-2-words", CountingFamily, Causal, "In the following document, keep only 1 every 2 words"},
 		{"first-10pct-words", CountingFamily, Causal, "In the following document, keep only the first 10% words"},
+		{"last-10pct-words", CountingFamily, Causal, "In the following document, keep only the last 10% words"},
+		{"every-10-words", CountingFamily, Causal, "In the following document, keep only 1 every 10 words"},
+		{"every-2-words", CountingFamily, Causal, "In the following document, keep only 1 every 2 words"},
+		{"first-10pct-sentences", CountingFamily, Causal, "In the following document, keep only the first 10 pourcent sentences"},
+		{"last-10pct-sentences", CountingFamily, Causal, "In the following document, keep only the last 10% sentences"},
+		{"every-10-sentences", CountingFamily, Causal, "In the following document, keep only 1 every 10 sentences"},
+		{"every-2-sentences", CountingFamily, Causal, "In the following document, keep only 1 every 2 sentences"},
 		{"has-person", ClassificationFamily, Classification, ""},
 		{"has-date", ClassificationFamily, Classification, ""},
+		{"has-coref", ClassificationFamily, Classification, ""},
+		{"has-question", ClassificationFamily, Classification, ""},
 	}
 	var got []entry
 	for _, name := range Names() {
@@ -152,7 +168,7 @@ func TestSkipped(t *testing.T) {
 		doc  *datasets.Document
 		want string
 	}{
-		{"sum", plain, "no reference summary"},
+		{"sum", plain, "no reference summary of this length"},
 		{"ner", plain, "named entities not annotated"},
 		{"ner", annotated, "no named entity of the categories"},
 		{"coref", plain, "coreference not annotated"},
@@ -163,6 +179,9 @@ func TestSkipped(t *testing.T) {
 		{"first-10pct-sentences", &datasets.Document{}, "no sentence"},
 		{"first-10pct-words", &datasets.Document{}, "no sentence"},
 		{"every-2-words", &datasets.Document{}, "no sentence"},
+		{"every-10-sentences", &datasets.Document{}, "no sentence"},
+		{"has-coref", annotated, "coreference not annotated"},
+		{"has-question", &datasets.Document{}, "no sentence"},
 	} {
 		examples, skipped := Lookup(c.task).Examples(&Input{Document: c.doc})
 		if skipped != c.want || examples != nil {
@@ -178,4 +197,45 @@ func TestTenth(t *testing.T) {
 			t.Errorf("10 %% of %d is %d, want %d", n, got, want)
 		}
 	}
+}
+
+// TestQuestions labels questions, once with the sentence's tree and once without.
+func TestQuestions(t *testing.T) {
+	for _, c := range []struct {
+		tree    string
+		want    int
+		untreed int // without the tree
+	}{
+		{"(SBARQ (WHNP (WP Who)) (SQ (VP (VBD came))) (. ?))", 1, 1},
+		{"(SQ (VBD Did) (NP-SBJ (PRP he)) (VP (VB come)) (. /?))", 1, 1},
+		{"(S (NP-SBJ (PRP He)) (VP (VBD came)) (. ?))", 1, 1},
+		{"(SQ (`` ``) (VBZ Is) (NP-SBJ (PRP it)) (ADJP-PRD (JJ far)) (. ?) ('' ''))", 1, 1},
+		{"(FRAG (-LRB- -LRB-) (WHADVP (WRB Why)) (. ?) (-RRB- -RRB-))", 1, 1},
+		// A question written as a statement.
+		{"(SBARQ (WHADVP (WRB When)) (SQ (VBD did) (NP-SBJ (PRP he)) (VP (VB come))) (. .))", 1, 0},
+		// A question in a statement.
+		{"(S (`` ``) (SQ (VBZ Is) (NP-SBJ (PRP it)) (ADJP-PRD (JJ far)) (. ?)) ('' '') (NP-SBJ (PRP she)) (VP (VBD asked)) (. .))", 0, 0},
+		{"(S (NP-SBJ (PRP I)) (VP (VBP wonder) (SBAR (WHNP (WP who)) (S (VP (VBD came))))) (. .))", 0, 0},
+		{"(S (NP-SBJ (PRP He)) (VP (VBD came)))", 0, 0},
+		{"(FRAG (. ?))", 1, 1},
+	} {
+		d := annotated(t, c.tree)
+		labels, skipped := hasQuestion(d)
+		if skipped != "" || !slices.Equal(labels, []int{c.want}) {
+			t.Errorf("%s: %v, want %d, skipped %q", c.tree, labels, c.want, skipped)
+		}
+		d.Sentences[0].Tree = nil
+		if labels, _ := hasQuestion(d); !slices.Equal(labels, []int{c.untreed}) {
+			t.Errorf("%s without its tree: %v, want %d", c.tree, labels, c.untreed)
+		}
+	}
+}
+
+// annotated reads a document of any length in the notation of the sample corpus, without a header.
+func annotated(t *testing.T, src string) *datasets.Document {
+	d, err := notation.ParseBlocks("document", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }

@@ -229,7 +229,7 @@ func TestErrors(t *testing.T) {
 		files                map[string]string
 		settings, task, want string
 	}{
-		{standard, "", "sum", "DIR: task sum finds no train example (documents skipped: 4: no reference summary): this corpus comes without summaries, which must be supplied; take the task out"},
+		{standard, "", "sum", "DIR: task sum finds no train example (documents skipped: 4: no reference summary of this length): this corpus comes without such summaries, which must be supplied; take the task out"},
 		{without("train/nw/b.gold_conll"), "", "ner", "DIR: task ner finds no train example (documents skipped: 1: named entities not annotated)"},
 		{without("test/bn/d.gold_conll"), "", "ner", "DIR: task ner finds no test example (documents skipped: 1: named entities not annotated)"},
 		{standard, ", genres: [bn]", "ner", "DIR: task ner finds no train example"},
@@ -261,5 +261,29 @@ func TestChanged(t *testing.T) {
 	}
 	if _, err = set.Load(func(name string) string { return paths[name] }); err == nil || !strings.HasSuffix(err.Error(), "was changed while the experiment was running: run it again") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestSummaryShares takes the summaries of the task's own length: the sample corpus has those of
+// 10 % alone.
+func TestSummaryShares(t *testing.T) {
+	e := parse(t, filepath.Join(t.TempDir(), "x.yaml"), "{format: sample}", "")
+	c, err := Load(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, _, err := Examples(tasks.Lookup("sum"), c)
+	if err != nil || len(rows) != len(c.Documents) {
+		t.Fatalf("%d examples of %d documents, %v", len(rows), len(c.Documents), err)
+	}
+	_, _, err = Examples(tasks.Lookup("sum-50pct"), c)
+	var bad *datasets.Error
+	if want := "48: no reference summary of this length"; !errors.As(err, &bad) || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	first := c.Documents[0]
+	c.Summaries[summaryKey{first.Key(), 0.5}] = "Half of it."
+	if _, report, _ := Examples(tasks.Lookup("sum-50pct"), c); report.Documents != 1 {
+		t.Errorf("%d documents carry sum-50pct, want the one with a summary", report.Documents)
 	}
 }

@@ -18,9 +18,6 @@ import (
 // corpusPath is the name under which ResolveCorpus gives the corpus's place on disk.
 const corpusPath = "corpus"
 
-// summaryShare is the length of the reference summaries, as a share of the document's words.
-const summaryShare = 0.1
-
 // CorpusSettings are what determines an experiment's documents: part of the settings of every
 // stage that reads them.
 type CorpusSettings struct {
@@ -37,9 +34,16 @@ type CorpusSettings struct {
 type Corpus struct {
 	Name      string // for messages
 	Documents []*datasets.Document
-	Summaries map[string]string // reference summaries by Document.Key
+	Summaries map[summaryKey]string // reference summaries
 	// OutsideLists is how many documents were left out as none of the lists names them.
 	OutsideLists int
+}
+
+// A summaryKey names a reference summary: of a document, by Document.Key, and of a length, as a
+// share of the document's words.
+type summaryKey struct {
+	document string
+	share    float64
 }
 
 // digests remembers the digest of each experiment's corpus: all its stages and jobs share it, and
@@ -143,7 +147,7 @@ func (s *CorpusSettings) Load(path func(string) string) (*Corpus, error) {
 	if digest != s.Digest {
 		return nil, changed(name)
 	}
-	c := &Corpus{Name: name, Summaries: map[string]string{}}
+	c := &Corpus{Name: name, Summaries: map[summaryKey]string{}}
 	var problems []datasets.Problem
 	c.Documents, problems, err = files.Documents(datasets.Options{Genres: s.Genres, Split: s.Split, Seed: s.Seed})
 	if err != nil {
@@ -196,9 +200,7 @@ func (c *Corpus) addSummaries(fsys fs.FS, name string) error {
 		return err
 	}
 	for _, s := range summaries {
-		if s.Share == summaryShare {
-			c.Summaries[(&datasets.Document{ID: s.Document}).Key()] = s.Summary
-		}
+		c.Summaries[summaryKey{(&datasets.Document{ID: s.Document}).Key(), s.Share}] = s.Summary
 	}
 	return nil
 }

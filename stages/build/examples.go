@@ -74,7 +74,7 @@ func Examples(t *tasks.Task, c *Corpus) ([]table.Example, *Report, error) {
 			if d.Split != split {
 				continue
 			}
-			examples, skipped := t.Examples(&tasks.Input{Document: d, Summary: c.Summaries[d.Key()]})
+			examples, skipped := t.Examples(&tasks.Input{Document: d, Summary: c.Summaries[summaryKey{d.Key(), t.SummaryShare}]})
 			if skipped == "" && t.Kind == tasks.Causal && strings.TrimSpace(examples[0].Completion) == "" {
 				report.EmptyTargets++
 				skipped = emptyTarget
@@ -192,7 +192,7 @@ func (r *Report) because() string {
 	}
 	because := fmt.Sprintf(" (%s skipped: %s)", r.unit(), strings.Join(reasons, "; "))
 	if r.Family == tasks.SummaryFamily {
-		because += ": this corpus comes without summaries, which must be supplied; take the task out"
+		because += ": this corpus comes without such summaries, which must be supplied; take the task out"
 	}
 	return because
 }

@@ -8,21 +8,28 @@ import (
 )
 
 // finish makes the chains and checks what needs the whole document.
-func (p *parser) finish(s *Source) {
+func (p *parser) finish() {
 	p.makeChains()
 	p.checkSpeakers()
-	if n := len(p.doc.Sentences); !p.broken && (n < minSentences || n > maxSentences) {
+	p.warnPredicates()
+	p.warnPronouns()
+	p.warnNames()
+}
+
+// checkSize holds the document and its summary to their lengths.
+func (p *parser) checkSize(s *Source) {
+	if p.broken {
+		return
+	}
+	if n := len(p.doc.Sentences); n < minSentences || n > maxSentences {
 		p.fail(pos{}, "the document has %d sentences: write %d to %d", n, minSentences, maxSentences)
 	}
-	if at, ok := p.headers["summary"]; ok && s.Summary != "" && !p.broken {
+	if at, ok := p.headers["summary"]; ok && s.Summary != "" {
 		n, most := len(strings.Fields(s.Summary)), max(minSummary, int(maxSummaryShare*float64(p.doc.Words())))
 		if n < minSummary || n > most {
 			p.fail(at, "the summary has %d words: write %d to %d (at most 15 %% of the document's %d)", n, minSummary, most, p.doc.Words())
 		}
 	}
-	p.warnPredicates()
-	p.warnPronouns()
-	p.warnNames()
 }
 
 // makeChains numbers the chains in the order of their first mentions.

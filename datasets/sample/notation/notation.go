@@ -57,17 +57,51 @@ const (
 
 // Parse reads a source file. Any fault makes the error an Errors with all of them.
 func Parse(file string, src []byte) (*Source, error) {
-	p := &parser{file: file, doc: &datasets.Document{File: file}}
+	p, err := newParser(file, src)
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{Document: p.doc}
+	p.read(p.header(s))
+	p.checkSize(s)
+	if err := p.faults(); err != nil {
+		return nil, err
+	}
+	s.Warnings = p.warnings
+	return s, nil
+}
+
+// ParseBlocks reads the blocks of a source file that has no header and may be of any length. Any
+// fault makes the error an Errors with all of them.
+func ParseBlocks(file string, src []byte) (*datasets.Document, error) {
+	p, err := newParser(file, src)
+	if err != nil {
+		return nil, err
+	}
+	p.read(0)
+	if err := p.faults(); err != nil {
+		return nil, err
+	}
+	return p.doc, nil
+}
+
+func newParser(file string, src []byte) (*parser, error) {
 	if !utf8.Valid(src) {
 		return nil, Errors{{File: file, Line: 1, Col: 1, Msg: "is not UTF-8 text: save it as UTF-8"}}
 	}
-	p.lines = strings.Split(strings.ReplaceAll(string(src), "\r\n", "\n"), "\n")
-	s := &Source{Document: p.doc}
-	body := p.header(s)
-	for _, b := range p.blocks(body) {
+	return &parser{file: file, doc: &datasets.Document{File: file}, lines: strings.Split(strings.ReplaceAll(string(src), "\r\n", "\n"), "\n")}, nil
+}
+
+// read reads the blocks from line i on.
+func (p *parser) read(i int) {
+	for _, b := range p.blocks(i) {
 		p.block(b)
 	}
-	p.finish(s)
+	p.finish()
+}
+
+// faults puts errors and warnings into the order of the file and returns the errors, if any.
+func (p *parser) faults() error {
 	order := func(a, b *Diagnostic) int {
 		if a.Line != b.Line {
 			return a.Line - b.Line
@@ -77,10 +111,9 @@ func Parse(file string, src []byte) (*Source, error) {
 	slices.SortStableFunc(p.errs, order)
 	slices.SortStableFunc(p.warnings, order)
 	if len(p.errs) > 0 {
-		return nil, p.errs
+		return p.errs
 	}
-	s.Warnings = p.warnings
-	return s, nil
+	return nil
 }
 
 // A pos is a place in the file: a line from 0 and a byte in it.
