@@ -1,7 +1,9 @@
 package datasets
 
 import (
+	"cmp"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -97,8 +99,8 @@ var knownSets = []*Set{
 
 // A LabelledRow is one row of a classification set.
 type LabelledRow struct {
-	File  string // the file's base name
-	Line  int    // where it stands there
+	File  string // the file's base name; label/name where each row is a file
+	Line  int    // where it stands there; 0 where each row is a file
 	Split Split
 	Text  string
 	Pair  string // "" where rows are one text
@@ -117,9 +119,12 @@ func (s *Set) Rows(sheet *Sheet, split Split) (rows []LabelledRow, problems []*E
 		return nil, nil, err
 	}
 	header := !sheet.Named && l.header == nil
-	base := sheet.File[strings.LastIndexAny(sheet.File, `/\`)+1:]
-	problem := func(line int, msg string) {
-		problems = append(problems, &Error{File: sheet.File, Line: line, Msg: msg})
+	base := filepath.Base(sheet.File)
+	at := func(r Record, msg string) *Error {
+		if r.File != "" {
+			return &Error{File: filepath.Join(sheet.File, filepath.FromSlash(r.File)), Msg: msg}
+		}
+		return &Error{File: sheet.File, Line: r.Line, Msg: msg}
 	}
 	err = sheet.Read(columns, func(r Record) error {
 		if header {
@@ -127,22 +132,22 @@ func (s *Set) Rows(sheet *Sheet, split Split) (rows []LabelledRow, problems []*E
 			return nil
 		}
 		if r.Problem != "" {
-			problem(r.Line, r.Problem)
+			problems = append(problems, at(r, r.Problem))
 			return nil
 		}
-		row := LabelledRow{File: base, Line: r.Line, Split: split, Text: strings.TrimSpace(r.Fields[0]), Label: Unlabelled}
+		row := LabelledRow{File: cmp.Or(r.File, base), Line: r.Line, Split: split, Text: strings.TrimSpace(r.Fields[0]), Label: Unlabelled}
 		rest := r.Fields[1:]
 		if l.pair != "" {
 			row.Pair, rest = strings.TrimSpace(rest[0]), rest[1:]
 		}
 		if row.Text == "" || l.pair != "" && row.Pair == "" {
-			problem(r.Line, "has no text")
+			problems = append(problems, at(r, "has no text"))
 			return nil
 		}
 		if len(rest) > 0 {
 			label, ok := s.label(l, strings.TrimSpace(rest[0]))
 			if !ok {
-				return &Error{File: sheet.File, Line: r.Line, Msg: fmt.Sprintf("label %q is none of %s", rest[0], s.describeLabels(l))}
+				return at(r, fmt.Sprintf("label %q is none of %s", rest[0], s.describeLabels(l)))
 			}
 			row.Label = label
 		}

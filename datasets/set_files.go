@@ -57,7 +57,8 @@ func fileSplit(name string) (split Split, stem string) {
 
 // FindSet finds the files of a set: the one file at path, which then holds all rows, or the files
 // of a folder, each of which holds the split its name says (train, dev, valid, validation or test
-// as its last word). A folder without a train file is an *Error.
+// as its last word), or the folders of one that is laid out as IMDB's archive is, with a file for
+// each text. A folder without a train file or folder is an *Error.
 func FindSet(path string) (*SetFiles, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -91,6 +92,9 @@ func FindSet(path string) (*SetFiles, error) {
 		}
 	}
 	if format == len(setFormats) {
+		if f.files, err = splitFolders(path, entries); err != nil || f.files != nil {
+			return f.sorted(), err
+		}
 		var names []string
 		for _, e := range entries {
 			names = append(names, e.Name())
@@ -113,29 +117,52 @@ func FindSet(path string) (*SetFiles, error) {
 		stems[c.split] = c
 		f.files = append(f.files, setFile{filepath.Join(path, c.name), c.split})
 	}
+	return f.sorted(), nil
+}
+
+// sorted puts the files into the order of the splits.
+func (f *SetFiles) sorted() *SetFiles {
 	slices.SortStableFunc(f.files, func(a, b setFile) int {
 		return cmp.Compare(slices.Index(Splits, a.split), slices.Index(Splits, b.split))
 	})
-	return f, nil
+	return f
 }
 
 // Digest is the SHA-256, in hexadecimal, over the files' base names and contents in order.
 func (f *SetFiles) Digest() (string, error) {
 	h := sha256.New()
 	for _, file := range f.files {
-		r, err := os.Open(file.path)
-		if err != nil {
-			return "", fmt.Errorf("read set: %w", err)
-		}
 		content := sha256.New()
-		_, err = io.Copy(content, r)
-		r.Close()
-		if err != nil {
-			return "", fmt.Errorf("read set: %w", err)
+		if err := file.hash(content); err != nil {
+			return "", err
 		}
 		fmt.Fprintf(h, "%s\x00%x\x00", filepath.Base(file.path), content.Sum(nil))
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// hash writes what a file or a split's folder holds to h.
+func (f setFile) hash(h io.Writer) error {
+	info, err := os.Stat(f.path)
+	if err != nil {
+		return fmt.Errorf("read set: %w", err)
+	}
+	if info.IsDir() {
+		return eachText(f.path, func(_, file string, text []byte) error {
+			fmt.Fprintf(h, "%s\x00%d\x00", file, len(text))
+			_, err := h.Write(text)
+			return err
+		})
+	}
+	r, err := os.Open(f.path)
+	if err != nil {
+		return fmt.Errorf("read set: %w", err)
+	}
+	defer r.Close()
+	if _, err := io.Copy(h, r); err != nil {
+		return fmt.Errorf("read set: %w", err)
+	}
+	return nil
 }
 
 // SetOptions choose rows of a classification set.

@@ -11,8 +11,11 @@ import (
 	"testing"
 )
 
-// openText is ReadSheet on a file.
+// openText is ReadSheet on a file, ReadFolder on a folder.
 func openText(file string) (*Sheet, error) {
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return ReadFolder(file), nil
+	}
 	src, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -89,6 +92,13 @@ func TestLayouts(t *testing.T) {
 			"train train.csv:3 pos | A film to see\nwith an old friend.",
 			`test test.csv:2 pos | Grand.`,
 		}, leftOut: []string{"unsupervised.csv"}},
+		{dir: "aclImdb", set: KnownSet("imdb"), rows: []string{
+			"train neg/0_2.txt:0 neg | An hour of rain.<br /><br />No umbrella.",
+			"train pos/0_9.txt:0 pos | The goat steals the film.",
+			"train pos/1_8.txt:0 pos | Kind, and short.",
+			"test neg/0_1.txt:0 neg | Why?",
+			"test pos/0_10.txt:0 pos | Go.",
+		}, blank: 1},
 		{dir: "yelp_polarity", set: KnownSet("yelp_polarity"), rows: []string{
 			`train train.csv:1 negative | Cold soup, and a "warm" beer.`,
 			`train train.csv:2 positive | The baker knows\nher trade.`,
@@ -347,6 +357,57 @@ func TestSetDigest(t *testing.T) {
 	} {
 		if digest(other) == base {
 			t.Errorf("%v: the same digest", other)
+		}
+	}
+}
+
+// TestSetFolder reports a text of another label and one that is not UTF-8 by their files, and
+// notices a change of one.
+func TestSetFolder(t *testing.T) {
+	dir := t.TempDir()
+	read := func(name, text string) (string, error) {
+		for name, text := range map[string]string{"train/pos/a.txt": "One.", "train/neg/b.txt": "Two.", name: text} {
+			file := filepath.Join(dir, filepath.FromSlash(name))
+			if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		files, err := FindSet(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest, err := files.Digest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = files.Read(KnownSet("imdb"), SetOptions{}, openText)
+		return digest, err
+	}
+	one, err := read("train/pos/c.txt", "Three.")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if same, err := read("train/notes.txt", "not read"); err != nil || same != one {
+		t.Errorf("a file that is no text changes the digest (%v)", err)
+	}
+	if other, err := read("train/pos/c.txt", "Four."); err != nil || other == one {
+		t.Errorf("a change of a text does not change the digest (%v)", err)
+	}
+	for name, want := range map[string]string{"train/pos/c.txt": "train/pos/c.txt: is not UTF-8", "train/meh/d.txt": `train/meh/d.txt: label "meh" is none of neg, pos, 0 to 1`} {
+		text := "Five.\xff"
+		if strings.Contains(name, "meh") {
+			text = "Six."
+		}
+		_, err := read(name, text)
+		var bad *Error
+		if !errors.As(err, &bad) || filepath.ToSlash(strings.TrimPrefix(err.Error(), dir+string(filepath.Separator))) != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+		if err := os.Remove(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -28,6 +28,7 @@ type Sheet struct {
 // A Record is one row of a sheet.
 type Record struct {
 	Line   int      // where it begins in the file, from 1; the row's number in Parquet
+	File   string   // the file below the sheet's folder, where each row is a file of its own
 	Fields []string // of the columns asked for, in their order; nil when there is a Problem
 	// Problem says why the row cannot be taken apart though the rows behind it can.
 	Problem string

@@ -79,22 +79,33 @@ func (l *labelledSet) examples(name, path string) (*tasks.Task, []table.Example,
 	for _, p := range read.Problems {
 		report.Skipped[p.Msg]++
 		if len(report.Problems) < maxProblems {
-			report.Problems = append(report.Problems, fmt.Sprintf("%s:%d: %s", filepath.Base(p.File), p.Line, p.Msg))
+			report.Problems = append(report.Problems, (&datasets.Error{File: filepath.Base(p.File), Line: p.Line, Msg: p.Msg}).Error())
 		}
 	}
 	var rows []table.Example
 	for _, r := range read.Rows {
 		report.Rows[r.Split]++
 		rows = append(rows, table.Example{
-			ID: fmt.Sprintf("%s:%d", r.File, r.Line), Split: string(r.Split), Text: r.Text, TextPair: r.Pair, Label: int32(r.Label),
+			ID: rowID(r), Split: string(r.Split), Text: r.Text, TextPair: r.Pair, Label: int32(r.Label),
 		})
 	}
 	err = report.complete(t, path, rows)
 	return t, rows, report, err
 }
 
-// openSheet opens a file of rows of any format.
+// rowID is where a row stands.
+func rowID(r datasets.LabelledRow) string {
+	if r.Line == 0 {
+		return r.File
+	}
+	return fmt.Sprintf("%s:%d", r.File, r.Line)
+}
+
+// openSheet opens a file of rows of any format, or a folder of texts.
 func openSheet(path string) (*datasets.Sheet, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return datasets.ReadFolder(path), nil
+	}
 	if filepath.Ext(path) != ".parquet" {
 		src, err := os.ReadFile(path)
 		if err != nil {
