@@ -231,6 +231,9 @@ func (f *SetFiles) Read(s *Set, o SetOptions, open func(file string) (*Sheet, er
 		if n > len(train) {
 			return nil, tooFew(split, n, len(train), "labelled train rows")
 		}
+		for counts[split] == 0 && n > 0 && n < len(train) && train[n].Text == train[n-1].Text && train[n].Pair == train[n-1].Pair {
+			n++ // rows of the same texts stand together: keep them in one split
+		}
 		rows[split], train = train[:n], train[n:]
 	}
 	n := cmp.Or(counts[Train], len(train))

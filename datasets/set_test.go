@@ -335,6 +335,31 @@ func TestSetSplits(t *testing.T) {
 	}
 }
 
+// TestDrawTogether keeps rows of the same texts in one split when a split is drawn.
+func TestDrawTogether(t *testing.T) {
+	twice := rows(40) + strings.TrimPrefix(rows(40), "sentence\tlabel\n")
+	for seed := range int64(20) {
+		files, err := FindSet(write(t, map[string]string{"train.tsv": twice}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := files.Read(KnownSet("sst2"), SetOptions{Seed: seed}, openText)
+		if err != nil {
+			t.Fatal(err)
+		}
+		split := map[string]Split{}
+		for _, r := range got.Rows {
+			if s, ok := split[r.Text]; ok && s != r.Split {
+				t.Errorf("seed %d: %q stands in %s and %s", seed, r.Text, s, r.Split)
+			}
+			split[r.Text] = r.Split
+		}
+		if len(got.Rows) != 80 {
+			t.Errorf("%d rows of 80", len(got.Rows))
+		}
+	}
+}
+
 // TestSetDigest changes with a file's bytes and name, and not with its folder.
 func TestSetDigest(t *testing.T) {
 	digest := func(files map[string]string) string {

@@ -25,8 +25,8 @@ ROWS = {
 }
 
 
-def table(text=pa.string(), label=pa.int64(), score=pa.float64()):
-    types = [text, text, label, score, pa.bool_(), pa.list_(pa.int32())]
+def table(text="string", label="int64", score="float64"):
+    types = [text, text, label, score, "bool", pa.list_(pa.int32())]
     return pa.table(
         {n: pa.array(v, type=t) for (n, v), t in zip(ROWS.items(), types, strict=True)}
     )
@@ -38,13 +38,13 @@ def main(folder: Path) -> None:
         table(), folder / "groups.parquet", row_group_size=2, compression="zstd"
     )
     pq.write_table(
-        table(pa.large_string(), pa.int32(), pa.float32()),
+        table("large_string", "int32", "float32"),
         folder / "large.parquet",
         use_dictionary=False,
         compression="none",
     )
     pq.write_table(
-        table(label=pa.int8()),
+        table(label="int8"),
         folder / "gzip.parquet",
         data_page_version="2.0",
         compression="gzip",
