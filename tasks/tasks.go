@@ -1,5 +1,5 @@
 // Package tasks is the catalogue of what models are fine-tuned for: each task's prompt and the
-// rule that makes its target from a document's annotation, one file a family.
+// rule that makes its target from a document's annotation, one file a layer of it.
 //
 // It makes the examples of one document at a time. It reads no files, draws no splits and counts
 // nothing: that is the build stage's.
@@ -107,6 +107,26 @@ var catalogue = []*Task{
 	{
 		Name: "srl", Family: LinguisticFamily, Kind: Causal, answer: coreArguments,
 		Prompt: "In the following document, build sentences with only ARG0 VERB ARG1 ARGM-TMP.",
+	},
+	{
+		Name: "syntax", Family: LinguisticFamily, Kind: Causal, answer: withoutAdjuncts,
+		Prompt: "In the following document, remove PP and AD-SBAR syntagms.",
+	},
+	{
+		Name: "coref-list", Family: LinguisticFamily, Kind: Causal, answer: mentionLists,
+		Prompt: "In the following document, list the different mentions for each coreference chain.",
+	},
+	{
+		Name: "srl-list", Family: LinguisticFamily, Kind: Causal, answer: predicateList,
+		Prompt: "In the following document, list all predicates PRED(ARG0,ARG1).",
+	},
+	{
+		Name: "syntax-list", Family: LinguisticFamily, Kind: Causal, answer: subjectList,
+		Prompt: "In the following document, list the NP-SBJ syntagms.",
+	},
+	{
+		Name: "ner-list", Family: LinguisticFamily, Kind: Causal, answer: entityLists,
+		Prompt: "What are the named entities in the following document ?",
 	},
 	{
 		Name: "first-10pct-words", Family: CountingFamily, Kind: Causal, answer: words(firstTenth),

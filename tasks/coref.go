@@ -1,98 +1,10 @@
 package tasks
 
 import (
-	"slices"
 	"strings"
 
 	"taskvec/datasets"
 )
-
-// newsworthy are the entity types that the prompt of ner lists.
-var newsworthy = []string{"EVENT", "FAC", "GPE", "LOC", "ORG", "PERSON", "PRODUCT", "WORK_OF_ART"}
-
-// newEntities is the sentences that hold an entity of the newsworthy types which did not occur
-// earlier in the document. Two entities are the same when their types and their texts are, case
-// folded, without a determiner at the front and without a possessive 's at the end.
-func newEntities(in *Input) (answer, skipped string) {
-	if !in.Layers().Names {
-		return "", unnamed
-	}
-	seen := map[string]bool{}
-	var kept []string
-	for i := range in.Sentences {
-		s := &in.Sentences[i]
-		found := false
-		for _, e := range s.Entities {
-			key := e.Type + " " + strings.ToLower(datasets.Detokenize(bare(s.Tokens[e.Start:e.End])))
-			if slices.Contains(newsworthy, e.Type) && !seen[key] {
-				seen[key], found = true, true
-			}
-		}
-		if found {
-			kept = append(kept, s.Text())
-		}
-	}
-	if len(kept) == 0 {
-		return "", "no named entity of the categories"
-	}
-	return strings.Join(kept, " "), ""
-}
-
-// bare cuts a determiner off the front of a name and a possessive mark off its end.
-func bare(name []datasets.Token) []datasets.Token {
-	if len(name) > 1 && slices.Contains([]string{"the", "a", "an"}, strings.ToLower(name[0].Word)) {
-		name = name[1:]
-	}
-	return unpossessed(name)
-}
-
-// unpossessed cuts a possessive mark off the end.
-func unpossessed(words []datasets.Token) []datasets.Token {
-	if n := len(words) - 1; n > 0 && possessive(words) {
-		return words[:n]
-	}
-	return words
-}
-
-// possessive says whether words stand as a possessor: "Mona 's", "the sailors '", "his".
-func possessive(words []datasets.Token) bool {
-	last := words[len(words)-1]
-	return last.POS == "POS" || last.POS == "PRP$" && len(words) == 1
-}
-
-// coreArguments is a sentence for each predicate that has an ARG0 or an ARG1: its ARG0, V, ARG1
-// and ARGM-TMP spans in the order of the text, closed by a full stop. Continuations (C-ARG1) and
-// relative pronouns (R-ARG0) are other labels and stay out.
-func coreArguments(in *Input) (answer, skipped string) {
-	if !in.Layers().Predicates {
-		return "", "predicates not annotated"
-	}
-	var built []string
-	for i := range in.Sentences {
-		s := &in.Sentences[i]
-		for _, f := range s.Frames {
-			var words []datasets.Token
-			core := false
-			for _, a := range f.Arguments {
-				switch a.Label {
-				case "ARG0", "ARG1":
-					core = true
-				case "V", "ARGM-TMP":
-				default:
-					continue
-				}
-				words = append(words, s.Tokens[a.Start:a.End]...)
-			}
-			if core {
-				built = append(built, strings.TrimSuffix(datasets.Detokenize(words), ".")+".")
-			}
-		}
-	}
-	if len(built) == 0 {
-		return "", "no predicate with ARG0 or ARG1"
-	}
-	return strings.Join(built, " "), ""
-}
 
 // longestChains is the sentences that mention the chains of the greatest number of mentions (all
 // that tie), every mention of these chains but the anchor itself replaced by its chain's anchor.
@@ -133,6 +45,38 @@ func longestChains(in *Input) (answer, skipped string) {
 		return "", "no coreference chain"
 	}
 	return strings.Join(out, " "), ""
+}
+
+// mentionLists is the different mentions of each chain in the order of the chains: "X" refers also
+// to "Y" and "Z". X is the first mention. Mentions are the same when their texts are, case folded
+// and without a possessive mark at the end; a chain whose mentions are all the same is left out.
+func mentionLists(in *Input) (answer, skipped string) {
+	if !in.Layers().Coref {
+		return "", unchained
+	}
+	var lists []string
+	for _, c := range in.Chains {
+		seen := map[string]bool{}
+		var mentions []string
+		for _, m := range c.Mentions {
+			text := quoted(unpossessed(in.Sentences[m.Sentence].Tokens[m.Start:m.End]))
+			if key := strings.ToLower(text); !seen[key] {
+				seen[key] = true
+				mentions = append(mentions, text)
+			}
+		}
+		if last := len(mentions) - 1; last > 0 {
+			others := mentions[last]
+			if last > 1 {
+				others = strings.Join(mentions[1:last], ", ") + " and " + others
+			}
+			lists = append(lists, mentions[0]+" refers also to "+others+".")
+		}
+	}
+	if len(lists) == 0 {
+		return "", "no coreference chain of different mentions"
+	}
+	return strings.Join(lists, " "), ""
 }
 
 // A replacement is a mention and the words of its chain's anchor.
