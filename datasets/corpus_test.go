@@ -113,7 +113,7 @@ func TestBadCorpora(t *testing.T) {
 		files   fstest.MapFS
 		options Options
 	}{
-		"corpus: holds no CoNLL-2012 file: their names end in conll, such as cnn_0001.gold_conll": {files: fstest.MapFS{"a.txt": {}}},
+		"corpus: holds no CoNLL-2012 file: their names end in conll, such as cnn_0001.gold_conll, or in skel": {files: fstest.MapFS{"a.txt": {}}},
 		"corpus/b.conll:3: document nw/x part 1 stands at corpus/a.conll:1 already: give each document once": {
 			files: fstest.MapFS{"a.conll": file("nw/x 1"), "b.conll": file("nw/x 2", "nw/x 1")},
 		},

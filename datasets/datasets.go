@@ -30,6 +30,7 @@ type Document struct {
 // which a whole document shows nothing counts as not annotated, so that its absence is never
 // taken for the answer "none".
 type Layers struct {
+	Words      bool // no word is missing, as in a skeleton
 	Parse      bool // at least one sentence has a tree
 	Names      bool
 	Predicates bool
@@ -44,6 +45,9 @@ type Sentence struct {
 	Entities []Entity // in text order, never overlapping
 	Frames   []Frame  // in the order of their predicates
 }
+
+// MissingWord stands for every word of a skeleton: annotation that is published without the text.
+const MissingWord = "[WORD]"
 
 // A Token is one word or punctuation mark.
 type Token struct {
@@ -113,9 +117,10 @@ func compareMentions(a, b Mention) int {
 
 // Layers says which annotations the document carries.
 func (d *Document) Layers() Layers {
-	l := Layers{Coref: len(d.Chains) > 0}
+	l := Layers{Words: true, Coref: len(d.Chains) > 0}
 	for i := range d.Sentences {
 		s := &d.Sentences[i]
+		l.Words = l.Words && !slices.ContainsFunc(s.Tokens, func(t Token) bool { return t.Word == MissingWord })
 		l.Parse = l.Parse || s.Tree != nil
 		l.Names = l.Names || len(s.Entities) > 0
 		l.Predicates = l.Predicates || len(s.Frames) > 0

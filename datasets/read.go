@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -38,10 +39,12 @@ const (
 // Only rows' columns 3 to 11, the predicates' and the last are read: in real corpora the first two
 // differ from what #begin says, which counts.
 type reader struct {
-	file  string
-	text  string // what is still to be read
-	line  int    // number of the line last taken from text
-	begun bool   // a document, or what should be one, stood in the file
+	file     string
+	text     string    // what is still to be read
+	line     int       // number of the line last taken from text
+	begun    bool      // a document, or what should be one, stood in the file
+	short    bool      // the document being read has OntoGUM's three columns
+	problems []Problem // in documents that were read nevertheless
 
 	columns []string // of all rows of the sentence being read
 	rows    int
@@ -73,19 +76,30 @@ func (r *reader) errorf(line int, format string, args ...any) error {
 }
 
 // ReadCoNLL reads the documents of a CoNLL-2012 file; name stands in errors and in the documents.
-// Anything that is not the standard layout is an *Error.
+// The first thing that does not fit the layout is an *Error.
 func ReadCoNLL(name string, text []byte) ([]*Document, error) {
-	r := newReader(name, string(text))
-	var docs []*Document
+	docs, problems := newReader(name, string(text)).all()
+	if len(problems) > 0 {
+		return nil, problems[0].Err()
+	}
+	return docs, nil
+}
+
+// all reads what is left of the file. A document with a fault is left out, but for a fault that
+// concerns one sentence's predicates alone.
+func (r *reader) all() (docs []*Document, problems []Problem) {
 	for {
 		d, err := r.next()
-		if err != nil {
-			return nil, err
+		var bad *Error
+		switch {
+		case errors.As(err, &bad):
+			r.problems = append(r.problems, Problem{bad.File, bad.Line, bad.Msg})
+			r.skip()
+		case d == nil:
+			return docs, r.problems
+		default:
+			docs = append(docs, d)
 		}
-		if d == nil {
-			return docs, nil
-		}
-		docs = append(docs, d)
 	}
 }
 
@@ -106,7 +120,7 @@ func (r *reader) take() (string, bool) {
 
 // skip goes on to the next line that begins a document, after an error.
 func (r *reader) skip() {
-	for r.text != "" && !strings.HasPrefix(r.text, beginMark) {
+	for r.text != "" && !isBegin(r.text) {
 		r.take()
 	}
 }
@@ -115,6 +129,16 @@ const (
 	beginMark = "#begin document"
 	endMark   = "#end document"
 )
+
+// isBegin says whether a text starts with the line that begins a document.
+func isBegin(text string) bool {
+	return strings.HasPrefix(text, beginMark) || strings.HasPrefix(text, shortBeginMark)
+}
+
+func isEnd(line string) bool {
+	line = trim(line)
+	return line == endMark || line == shortEndMark
+}
 
 // next returns the next document, nil after the last.
 func (r *reader) next() (*Document, error) {
@@ -127,7 +151,7 @@ func (r *reader) next() (*Document, error) {
 		if !ok {
 			return nil, nil
 		}
-		if strings.HasPrefix(line, beginMark) {
+		if isBegin(line) {
 			r.begun = true
 			return r.document(line)
 		}
@@ -138,18 +162,31 @@ func (r *reader) next() (*Document, error) {
 	}
 }
 
-// document reads a document from its #begin line to its #end line.
-func (r *reader) document(begin string) (*Document, error) {
+// begin takes a #begin line.
+func (r *reader) begin(line string) (*Document, error) {
 	d := &Document{File: r.file, Line: r.line}
-	if !utf8.ValidString(begin) {
+	if !utf8.ValidString(line) {
 		return nil, r.errorf(r.line, "is not UTF-8 text")
 	}
-	id, part, _ := strings.Cut(trim(begin[len(beginMark):]), "); part ")
+	rest, standard := strings.CutPrefix(line, beginMark)
+	if r.short = !standard; r.short {
+		return d, r.shortBegin(d, line)
+	}
+	id, part, _ := strings.Cut(trim(rest), "); part ")
 	var bracketed, numbered bool
 	d.ID, bracketed = strings.CutPrefix(id, "(")
 	d.Part, numbered = number(part)
 	if !bracketed || !numbered || d.ID == "" || strings.ContainsAny(d.ID, " \t\r") {
-		return nil, r.errorf(r.line, "expected `#begin document (ID); part N`, not %s", excerpt(begin))
+		return nil, r.errorf(r.line, "expected `#begin document (ID); part N`, not %s", excerpt(line))
+	}
+	return d, nil
+}
+
+// document reads a document from its #begin line to its #end line.
+func (r *reader) document(begin string) (*Document, error) {
+	d, err := r.begin(begin)
+	if err != nil {
+		return nil, err
 	}
 	r.mentions = r.mentions[:0]
 	r.rows, r.columns = 0, r.columns[:0]
@@ -160,9 +197,9 @@ func (r *reader) document(begin string) (*Document, error) {
 			return nil, r.errorf(r.line, "the file ends within document %s begun in line %d: %s is missing", d.ID, d.Line, endMark)
 		}
 		if len(line) > 0 && line[0] == '#' {
-			if trim(line) != endMark {
+			if !isEnd(line) {
 				at := r.line
-				if strings.HasPrefix(line, beginMark) {
+				if isBegin(line) {
 					r.text, r.line = rest, r.line-1 // skip goes on with it
 				}
 				return nil, r.errorf(at, "expected %s of document %s begun in line %d, not %s", endMark, d.ID, d.Line, excerpt(line))
@@ -184,7 +221,9 @@ func (r *reader) document(begin string) (*Document, error) {
 				return nil, err
 			}
 			continue
-		case n <= fixedColumns:
+		case r.short && n != shortColumns:
+			return nil, r.errorf(r.line, "has %d columns: a row has %d, number, word and coreference", n, shortColumns)
+		case !r.short && n <= fixedColumns:
 			return nil, r.errorf(r.line, "has %d columns: a row has %d and one a predicate", n, fixedColumns+1)
 		case r.rows == 0:
 			r.first = r.line
@@ -221,6 +260,25 @@ func (r *reader) sentence(d *Document) error {
 	}
 	width := len(r.columns) / r.rows
 	s := Sentence{Tokens: make([]Token, r.rows)}
+	var err error
+	if r.short {
+		err = r.shortLayers(&s, width)
+	} else {
+		err = r.layers(&s, width)
+	}
+	if err == nil {
+		err = r.coref(len(d.Sentences), width)
+	}
+	if err != nil {
+		return err
+	}
+	d.Sentences = append(d.Sentences, s)
+	r.rows, r.columns = 0, r.columns[:0]
+	return nil
+}
+
+// layers reads the columns before the last.
+func (r *reader) layers(s *Sentence, width int) error {
 	predicates := 0
 	for k := range s.Tokens {
 		row := r.columns[k*width : (k+1)*width]
@@ -232,25 +290,14 @@ func (r *reader) sentence(d *Document) error {
 			predicates++
 		}
 	}
-	if have := width - fixedColumns - 1; have != predicates {
-		return r.errorf(r.first, "the sentence has %d predicates (rows with a frameset) and %d argument columns", predicates, have)
-	}
 	s.Speaker = given(r.columns[columnSpeaker])
-	if err := r.tree(&s, width); err != nil {
+	if err := r.tree(s, width); err != nil {
 		return err
 	}
-	if err := r.names(&s, width); err != nil {
+	if err := r.names(s, width); err != nil {
 		return err
 	}
-	if err := r.frames(&s, width, predicates); err != nil {
-		return err
-	}
-	if err := r.coref(len(d.Sentences), width); err != nil {
-		return err
-	}
-	d.Sentences = append(d.Sentences, s)
-	r.rows, r.columns = 0, r.columns[:0]
-	return nil
+	return r.frames(s, width, predicates)
 }
 
 // given is a cell's text, "" for a dash.

@@ -1,13 +1,19 @@
 package datasets
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 )
 
-// tree reads column 6. A sentence of one TOP over words tagged XX or VERB has no parse.
+// tree reads column 6. A sentence without any bracket, and one of a bare TOP over words tagged XX
+// or VERB, has no parse.
 func (r *reader) tree(s *Sentence, width int) error {
 	nodes, open := r.nodes[:0], r.open[:0]
+	if r.empty(columnParse, width) {
+		return nil
+	}
 	for k := range s.Tokens {
 		cell := r.columns[k*width+columnParse]
 		if cell == bare && len(open) > 0 {
@@ -55,11 +61,26 @@ func (r *reader) tree(s *Sentence, width int) error {
 		n := nodes[open[len(open)-1]]
 		return r.errorf(r.first+len(s.Tokens)-1, "the sentence ends within the constituent %s opened in line %d: a ) is missing", n.Label, r.first+n.Start)
 	}
-	if len(nodes) == 1 && !slices.ContainsFunc(s.Tokens, func(t Token) bool { return t.POS != "XX" && t.POS != "VERB" }) {
+	if len(nodes) == 1 && s.untagged() {
 		return nil
 	}
 	s.Tree = slices.Clone(nodes)
 	return nil
+}
+
+// empty says whether a column says nothing in any row of the sentence.
+func (r *reader) empty(column, width int) bool {
+	for ; column < len(r.columns); column += width {
+		if c := r.columns[column]; c != bare && c != none {
+			return false
+		}
+	}
+	return true
+}
+
+// untagged says whether all words have the tags of sentences without parse.
+func (s *Sentence) untagged() bool {
+	return !slices.ContainsFunc(s.Tokens, func(t Token) bool { return t.POS != "XX" && t.POS != "VERB" })
 }
 
 // names reads column 11.
@@ -123,16 +144,25 @@ func bracket(cell string) (label string, closes, ok bool) {
 	return "", false, false
 }
 
-// frames reads the predicates' columns. An argument may lie in another.
+// frames reads the predicates' columns. An argument may lie in another. Where there are more or
+// fewer columns than predicates nobody knows which is whose: that is a problem, and the sentence
+// has its predicates without arguments.
 func (r *reader) frames(s *Sentence, width, predicates int) error {
-	if predicates == 0 {
-		return nil
+	if predicates > 0 {
+		s.Frames = make([]Frame, 0, predicates)
 	}
-	s.Frames = make([]Frame, 0, predicates)
 	for k := range s.Tokens {
 		if f := r.columns[k*width+columnFrameset]; f != none {
-			s.Frames = append(s.Frames, Frame{Token: k, Lemma: s.Tokens[k].Lemma, Frameset: f})
+			t := &s.Tokens[k]
+			if dot := strings.LastIndexByte(f, '.'); dot > 0 && dot+1 < len(f) { // go.02
+				t.Lemma, f = cmp.Or(t.Lemma, f[:dot]), f[dot+1:]
+			}
+			s.Frames = append(s.Frames, Frame{Token: k, Lemma: t.Lemma, Frameset: f})
 		}
+	}
+	if columns := width - fixedColumns - 1; columns != predicates {
+		r.problems = append(r.problems, Problem{r.file, r.first, fmt.Sprintf("the sentence has %d predicates (rows with a frameset) and %d argument columns: read without arguments", predicates, columns)})
+		return nil
 	}
 	for j := range s.Frames {
 		args, open := r.args[:0], r.openArgs[:0]
@@ -147,7 +177,7 @@ func (r *reader) frames(s *Sentence, width, predicates int) error {
 			}
 			if label != "" {
 				open = append(open, len(args))
-				args = append(args, Argument{Label: label, Span: Span{Start: k}})
+				args = append(args, Argument{Label: propBank(label), Span: Span{Start: k}})
 			}
 			if closes {
 				if len(open) == 0 {
@@ -167,24 +197,41 @@ func (r *reader) frames(s *Sentence, width, predicates int) error {
 	return nil
 }
 
+// propBank is an argument's label as OntoNotes writes it: ARG0 for the A0 of CoNLL-2005, ARGM-TMP
+// for its AM-TMP, R-ARG0 for R-A0.
+func propBank(label string) string {
+	if label[0] == 'V' || strings.HasPrefix(label, "ARG") {
+		return label
+	}
+	prefix, role := "", label
+	if strings.HasPrefix(label, "R-") || strings.HasPrefix(label, "C-") {
+		prefix, role = label[:2], label[2:]
+	}
+	if strings.HasPrefix(role, "AM-") || len(role) == 2 && role[0] == 'A' && (role[1] == 'A' || '0' <= role[1] && role[1] <= '9') {
+		return prefix + "ARG" + role[1:]
+	}
+	return label
+}
+
 // coref reads the last column of sentence i. A chain may have a mention within another, so that
-// each chain's open mentions are a stack.
+// each chain's open mentions are a stack. The | between two segments may be missing.
 func (r *reader) coref(i, width int) error {
 	r.chains = r.chains[:0]
+	nothing := none
+	if r.short {
+		nothing = shortNone
+	}
 	for k := range r.rows {
 		cell := r.columns[(k+1)*width-1]
-		if cell == none {
+		if cell == nothing {
 			continue
 		}
 		for rest, more := cell, true; more; {
-			var segment string
-			segment, rest, more = strings.Cut(rest, "|")
-			digits, opens := strings.CutPrefix(segment, "(")
-			digits, closes := strings.CutSuffix(digits, ")")
-			chain, ok := number(digits)
-			if !ok || !opens && !closes {
-				return r.errorf(r.first+k, "coreference %s: expected -, (N, N) or (N), joined by |", excerpt(cell))
+			chain, opens, closes, after, ok := segment(rest)
+			if !ok {
+				return r.errorf(r.first+k, "coreference %s: expected %s, (N, N) or (N), joined by |", excerpt(cell), nothing)
 			}
+			rest, more = strings.TrimPrefix(after, "|"), after != ""
 			start := k
 			switch {
 			case opens && !closes:
@@ -208,4 +255,16 @@ func (r *reader) coref(i, width int) error {
 		return r.errorf(r.first+r.rows-1, "the sentence ends within a mention of chain %d opened in line %d: %d) is missing", r.chains[n-1].chain, r.first+r.chains[n-1].start, r.chains[n-1].chain)
 	}
 	return nil
+}
+
+// segment takes `(N`, `N)` or `(N)` off the front of a cell of the last column.
+func segment(cell string) (chain int, opens, closes bool, after string, ok bool) {
+	cell, opens = strings.CutPrefix(cell, "(")
+	end := 0
+	for end < len(cell) && '0' <= cell[end] && cell[end] <= '9' {
+		end++
+	}
+	chain, ok = number(cell[:end])
+	after, closes = strings.CutPrefix(cell[end:], ")")
+	return chain, opens, closes, after, ok && (opens || closes)
 }

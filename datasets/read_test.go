@@ -82,10 +82,10 @@ func TestRead(t *testing.T) {
 			t.Errorf("document %d:\n%+v\nwant\n%+v", i, d, standard[i])
 		}
 	}
-	if got, want := docs[0].Layers(), (Layers{Parse: true, Names: true, Predicates: true, Coref: true}); got != want {
+	if got, want := docs[0].Layers(), (Layers{Words: true, Parse: true, Names: true, Predicates: true, Coref: true}); got != want {
 		t.Errorf("layers %+v, want %+v", got, want)
 	}
-	if got := docs[1].Layers(); got != (Layers{}) {
+	if got := docs[1].Layers(); got != (Layers{Words: true}) {
 		t.Errorf("layers %+v of a document without any", got)
 	}
 	if docs[1].Key() != "bc/own/00/own_0001/2" || docs[1].Genre() != "bc" || docs[0].Words() != 12 {

@@ -61,11 +61,12 @@ func (d *Document) rows(i int) [][]string {
 	return rows
 }
 
-// parseBits returns column 6.
+// parseBits returns column 6. A sentence without parse is a bare TOP when its words' tags say so,
+// and else has no bracket.
 func (s *Sentence) parseBits() []string {
 	bits := make([]string, len(s.Tokens))
 	tree := s.Tree
-	if tree == nil {
+	if tree == nil && s.untagged() {
 		tree = Tree{{Label: "TOP", Span: Span{0, len(s.Tokens)}}}
 	}
 	for i := range tree {
