@@ -182,6 +182,9 @@ var catalogue = []*Task{
 // the document cannot carry the task there are none and skipped says why, in words that are the
 // same for all such documents.
 func (t *Task) Examples(in *Input) (examples []Example, skipped string) {
+	if !in.Layers().Words {
+		return nil, "words missing: a skeleton of the annotation"
+	}
 	if t.Kind == Classification {
 		return t.sentenceExamples(in)
 	}

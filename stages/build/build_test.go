@@ -160,6 +160,35 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestProblems builds from a corpus that has a fault and says in the report what was wrong, with
+// the file's name in the corpus.
+func TestProblems(t *testing.T) {
+	files := map[string]string{"train/nw/faulty.gold_conll": conll("nw/f", 0, oslo) + "#begin document (nw/g); part 0\nx\n#end document\n"}
+	for name, text := range standard {
+		files[name] = text
+	}
+	e := corpus(t, files, "")
+	dir, err := job(t, e, "ner")
+	if err != nil {
+		t.Fatal(err)
+	}
+	src, err := os.ReadFile(filepath.Join(dir, ReportFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Report
+	if err := json.Unmarshal(src, &got); err != nil {
+		t.Fatal(err)
+	}
+	problem := "train/nw/faulty.gold_conll:7: has 1 columns: a row has 12 and one a predicate"
+	if got.Rows[datasets.Train] != 2 || got.CorpusProblems != 1 || !reflect.DeepEqual(got.Problems, []string{problem}) {
+		t.Errorf("%d training examples, %d problems: %q", got.Rows[datasets.Train], got.CorpusProblems, got.Problems)
+	}
+	if log := got.String(); !strings.Contains(log, "\n  problems in the corpus, read without what they concern: 1\n    "+problem) {
+		t.Errorf("log %s", log)
+	}
+}
+
 // TestResolve holds settings to what determines the examples: nothing more, nothing less.
 func TestResolve(t *testing.T) {
 	resolve := func(e *experiment.Experiment, task string) (s settings) {
@@ -225,6 +254,7 @@ func TestErrors(t *testing.T) {
 		}
 		return files
 	}
+	skeletons := map[string]string{"train/a.gold_skel": conll("nw/a", 0, []row{{datasets.MissingWord, "(GPE)"}})}
 	for _, c := range []struct {
 		files                map[string]string
 		settings, task, want string
@@ -236,7 +266,8 @@ func TestErrors(t *testing.T) {
 		{without(""), "", "ner", "DIR/loose.gold_conll:1: document wb/e lies in no folder train, development or test: set corpus.split or corpus.lists in the experiment"},
 		{standard, ", genres: [mz]", "ner", "DIR: holds no document of the genres mz"},
 		{map[string]string{"train/a.gold_conll": "x\n"}, "", "ner", "DIR/train/a.gold_conll:1: expected `#begin document (ID); part N`, not \"x\""},
-		{map[string]string{"a.txt": ""}, "", "ner", "DIR: holds no CoNLL-2012 file: their names end in conll, such as cnn_0001.gold_conll"},
+		{map[string]string{"a.txt": ""}, "", "ner", "DIR: holds no CoNLL-2012 file: their names end in conll, such as cnn_0001.gold_conll, or in skel"},
+		{skeletons, "", "every-2-words", "DIR: task every-2-words finds no train example (documents skipped: 1: words missing: a skeleton of the annotation)"},
 	} {
 		e := corpus(t, c.files, c.settings)
 		_, err := job(t, e, c.task)

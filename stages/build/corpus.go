@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"taskvec/datasets"
@@ -35,6 +36,8 @@ type Corpus struct {
 	Name      string // for messages
 	Documents []*datasets.Document
 	Summaries map[summaryKey]string // reference summaries
+	// Problems are what is wrong in the corpus, which was read without it; files are relative to it.
+	Problems []datasets.Problem
 	// OutsideLists is how many documents were left out as none of the lists names them.
 	OutsideLists int
 }
@@ -153,8 +156,11 @@ func (s *CorpusSettings) Load(path func(string) string) (*Corpus, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(problems) > 0 {
-		return nil, problems[0].Err()
+	for _, p := range problems {
+		if file, err := filepath.Rel(name, p.File); err == nil {
+			p.File = filepath.ToSlash(file) // the report is the same wherever the corpus lies
+		}
+		c.Problems = append(c.Problems, p)
 	}
 	if s.Lists != nil {
 		if err := s.assign(c, path); err != nil {

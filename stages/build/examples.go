@@ -41,14 +41,18 @@ type Report struct {
 	// drawn from its train files, LeftOut its files that were not read.
 	Drawn   []datasets.Split `json:"drawn_splits,omitempty"`
 	LeftOut []string         `json:"files_left_out,omitempty"`
-	// Problems are the first rows of a classification set that could not be read, with their places.
+	// CorpusProblems is how many things are wrong in the corpus. The documents they are in were left
+	// out, or read without what is wrong.
+	CorpusProblems int `json:"corpus_problems,omitempty"`
+	// Problems are the first of them, or the first rows of a classification set that could not be
+	// read, with their places.
 	Problems []string `json:"problems,omitempty"`
 }
 
 // rowUnit is the Unit of a classification set's report.
 const rowUnit = "rows"
 
-// maxProblems is how many rows a report names.
+// maxProblems is how many problems a report names.
 const maxProblems = 20
 
 // newReport is the report of a task before anything is built.
@@ -68,6 +72,10 @@ const emptyTarget = "empty target"
 func Examples(t *tasks.Task, c *Corpus) ([]table.Example, *Report, error) {
 	report := newReport(t)
 	report.OutsideLists = c.OutsideLists
+	report.CorpusProblems = len(c.Problems)
+	for _, p := range c.Problems[:min(len(c.Problems), maxProblems)] {
+		report.Problems = append(report.Problems, p.Err().Error())
+	}
 	var rows []table.Example
 	for _, split := range datasets.Splits {
 		for _, d := range c.Documents {
@@ -159,6 +167,9 @@ func (r *Report) String() string {
 	}
 	for _, reason := range slices.Sorted(maps.Keys(r.Skipped)) {
 		fmt.Fprintf(&b, "\n  %d %s skipped: %s", r.Skipped[reason], r.unit(), reason)
+	}
+	if r.CorpusProblems > 0 {
+		fmt.Fprintf(&b, "\n  problems in the corpus, read without what they concern: %d", r.CorpusProblems)
 	}
 	for _, problem := range r.Problems {
 		fmt.Fprintf(&b, "\n    %s", problem)

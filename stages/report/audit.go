@@ -30,6 +30,9 @@ func (in *Input) examplesTable() *Table {
 		if b.OutsideLists > 0 {
 			why = append(why, fmt.Sprintf("in no list (%d, not among those skipped)", b.OutsideLists))
 		}
+		if b.CorpusProblems > 0 {
+			why = append(why, fmt.Sprintf("problems in the corpus (%d, not among those skipped)", b.CorpusProblems))
+		}
 		supervised := Cell{}
 		if b.SupervisedWords > 0 {
 			supervised = number(b.SupervisedShare)
