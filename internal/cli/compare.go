@@ -62,21 +62,18 @@ func runCompare(cmd *cobra.Command, e *env, dirs []string, out string) error {
 	if _, err := os.Stat(filepath.Join(out, "adapter_config.json")); err == nil {
 		return usage(cmd, "--out %s is an adapter's folder: give another place for the results", out)
 	}
-	results, err := compare.Adapters(cmd.Context(), dirs, nil)
+	results := report.NewResults()
+	notes, err := compare.Write(cmd.Context(), dirs, out, nil, results.Add)
 	if err != nil {
 		return err
 	}
-	for _, note := range results.Notes {
+	for _, note := range notes {
 		fmt.Fprintf(e.stderr, "note: %s\n", note)
 	}
-	if err := results.Write(out); err != nil {
-		return err
-	}
 	in := &report.Input{
-		Title:      fmt.Sprintf("comparison of %d adapters", len(dirs)),
-		Published:  &report.Published{},
-		Similarity: results.Similarity,
-		Projection: results.Projection,
+		Title:     fmt.Sprintf("comparison of %d adapters", len(dirs)),
+		Published: &report.Published{},
+		Results:   results,
 	}
 	if err := replaceReport(in, filepath.Join(out, "report")); err != nil {
 		return err

@@ -67,8 +67,20 @@ func svd(c Matrix) (u Matrix, s []float64, vt Matrix, err error) {
 	return u, s, vt, err
 }
 
+// small is up to how many rows and columns a matrix is small.
+const small = 64
+
 // singularValues returns the min(m, n) singular values of c (m × n, overwritten), descending.
 func singularValues(c Matrix) ([]float64, error) {
+	if n := min(c.Rows, c.Cols); n > 0 && max(c.Rows, c.Cols) <= small {
+		x, s := clone(c), make([]float64, 2*n)
+		if c.Rows < c.Cols {
+			x = transpose(c)
+		}
+		if smallValues(x, s[:n:n], s[n:]) {
+			return s[:n:n], nil
+		}
+	}
 	return gesvd(lapack.SVDNone, c, Matrix{}, Matrix{})
 }
 

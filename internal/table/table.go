@@ -10,9 +10,11 @@ package table
 
 import (
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"reflect"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -68,87 +70,78 @@ func columns[T any]() []column {
 	return cols
 }
 
-// written returns the columns of T that rows fill: all but the empty omitempty ones.
-func written[T any](rows []T) []column {
-	var keep []column
+// written returns the columns of T that rows fill, and apart the empty omitempty ones.
+func written[T any](rows []T) (keep, leave []column) {
 	for _, c := range columns[T]() {
-		if c.omitempty {
-			used := false
-			for i := range rows {
-				if !reflect.ValueOf(&rows[i]).Elem().Field(c.field).IsZero() {
-					used = true
-					break
-				}
-			}
-			if !used {
-				continue
-			}
+		if c.omitempty && !slices.ContainsFunc(rows, func(row T) bool { return !reflect.ValueOf(&row).Elem().Field(c.field).IsZero() }) {
+			leave = append(leave, c)
+		} else {
+			keep = append(keep, c)
 		}
-		keep = append(keep, c)
 	}
-	return keep
+	return keep, leave
 }
 
 // Write writes rows as an Arrow IPC file at path, with meta as the schema's key-value metadata.
-func Write[T any](path string, rows []T, meta map[string]string) (err error) {
-	f, err := os.Create(path)
+func Write[T any](path string, rows []T, meta map[string]string) error {
+	w, err := create[T](path, &arrowFormat{meta: meta})
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if cerr := f.Close(); err == nil && cerr != nil {
-			err = cerr
-		}
-		if err != nil {
-			err = fmt.Errorf("write %s: %w", path, err)
-		}
-	}()
-	cols := written(rows)
+	_ = w.Write(rows) // Close returns its error
+	return w.Close()
+}
+
+// An arrowFormat writes an Arrow IPC file.
+type arrowFormat struct {
+	meta    map[string]string
+	writer  *ipc.FileWriter
+	builder *array.RecordBuilder
+	n, size int // rows and bytes of the batch so far
+}
+
+func (a *arrowFormat) begin(f io.Writer, cols []column) (err error) {
 	fields := make([]arrow.Field, len(cols))
 	for i, c := range cols {
 		fields[i] = arrow.Field{Name: c.name, Type: c.kind}
 	}
-	keys := make([]string, 0, len(meta))
-	for k := range meta {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
+	keys := slices.Sorted(maps.Keys(a.meta))
 	values := make([]string, len(keys))
 	for i, k := range keys {
-		values[i] = meta[k]
+		values[i] = a.meta[k]
 	}
 	md := arrow.NewMetadata(keys, values)
 	schema := arrow.NewSchema(fields, &md)
-	w, err := ipc.NewFileWriter(f, ipc.WithSchema(schema))
-	if err != nil {
-		return err
+	a.writer, err = ipc.NewFileWriter(f, ipc.WithSchema(schema))
+	a.builder = array.NewRecordBuilder(memory.DefaultAllocator, schema)
+	return err
+}
+
+func (a *arrowFormat) row(row reflect.Value, cols []column) error {
+	for j, c := range cols {
+		a.size += appendValue(a.builder.Field(j), row.Field(c.field))
 	}
-	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
-	defer b.Release()
-	n, size := 0, 0
-	flush := func() error {
-		rec := b.NewRecordBatch()
-		defer rec.Release()
-		n, size = 0, 0
-		return w.Write(rec)
+	if a.n++; a.n == batchRows || a.size >= batchBytes {
+		return a.flush()
 	}
-	for i := range rows {
-		v := reflect.ValueOf(&rows[i]).Elem()
-		for j, c := range cols {
-			size += appendValue(b.Field(j), v.Field(c.field))
-		}
-		if n++; n == batchRows || size >= batchBytes {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	if n > 0 {
-		if err := flush(); err != nil {
+	return nil
+}
+
+func (a *arrowFormat) flush() error {
+	rec := a.builder.NewRecordBatch()
+	defer rec.Release()
+	a.n, a.size = 0, 0
+	return a.writer.Write(rec)
+}
+
+func (a *arrowFormat) end() error {
+	defer a.builder.Release()
+	if a.n > 0 {
+		if err := a.flush(); err != nil {
 			return err
 		}
 	}
-	return w.Close()
+	return a.writer.Close()
 }
 
 // appendValue appends v to the builder of its column and returns its size in bytes.

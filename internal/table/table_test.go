@@ -104,7 +104,7 @@ func TestOmitEmpty(t *testing.T) {
 	for _, model := range []string{"", "m"} {
 		rows[0].Model = model
 		csvPath, arrowPath := filepath.Join(dir, "s.csv"), filepath.Join(dir, "s.arrow")
-		if err := WriteCSV(csvPath, rows); err != nil {
+		if err := writePieces(csvPath, rows, len(rows)); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(csvPath)

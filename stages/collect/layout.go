@@ -167,44 +167,78 @@ func (f update) fault(msg string) *adapter.Error {
 	return &adapter.Error{File: label(f.Model, f.Task), Tensor: f.Name, Msg: msg}
 }
 
-// Each decomposes the modules of a layout, several at a time, and returns what f makes of each, by
-// model, layer and module name whatever the number of threads. The set of a module is good until f returns. progress, which may be nil, is told
-// after each module, one call at a time. A module in which a task changed nothing is an error: its distances and
-// shares are undefined.
+// Each decomposes the modules of a layout, several at a time, and returns what f makes of each: see
+// Stream.
 func Each[T any](ctx context.Context, l *Layout, progress func(done, total int64, note string), f func(*Module) (T, error)) ([]T, error) {
-	results := make([]T, len(l.modules))
-	errs := make([]error, len(l.modules))
+	results := make([]T, 0, len(l.modules))
+	err := Stream(ctx, l, progress, f, func(v T) error {
+		results = append(results, v)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+// Stream decomposes the modules of a layout, several at a time, and hands what f makes of each to
+// next, one call at a time, by model, layer and module name whatever the number of threads. The set of a
+// module is good until f returns. progress, which may be nil, is told after each module, one call at a time.
+// A module in which a task changed nothing is an error: its distances and shares are undefined. The error is
+// that of the first module that fails.
+func Stream[T any](ctx context.Context, l *Layout, progress func(done, total int64, note string), f func(*Module) (T, error), next func(T) error) error {
+	workers := l.workers()
+	workshops := sync.Pool{New: func() any { return new(workshop) }}
+	out := ordered[T]{next: next, waiting: map[int]result[T]{}}
+	out.moved.L = &out.mu
 	var reporting sync.Mutex
 	done := int64(0)
-	workshops := sync.Pool{New: func() any { return new(workshop) }}
 	g, running := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
+	g.SetLimit(workers)
 	for i := range l.modules {
-		if running.Err() != nil {
+		// Results that wait for an earlier module are few.
+		if out.wait(i - 2*workers); running.Err() != nil {
 			break
 		}
 		g.Go(func() error {
 			w := workshops.Get().(*workshop)
 			defer workshops.Put(w)
 			m, err := w.decompose(l.modules[i])
+			var v T
 			if err == nil {
-				results[i], err = f(m)
+				v, err = f(m)
 			}
-			errs[i] = err
 			if progress != nil {
 				reporting.Lock()
-				defer reporting.Unlock()
 				done++
 				progress(done, int64(len(l.modules)), "modules")
+				reporting.Unlock()
 			}
-			return err
+			return cmp.Or(out.put(i, result[T]{v, err}), err)
 		})
 	}
-	if err := g.Wait(); err != nil || ctx.Err() != nil {
-		// Modules start in order, so the first that fails is among those that ran: always the same.
-		return nil, cmp.Or(cmp.Or(errs...), ctx.Err())
+	// Modules start in order, so the first that fails is among those that ran: always the same.
+	if err := g.Wait(); err != nil {
+		return cmp.Or(out.err, err)
 	}
-	return results, nil
+	return ctx.Err()
+}
+
+// memory is about how many bytes the sets that are worked on at a time may take.
+const memory = 1 << 30
+
+// workers returns how many modules to work on at a time: as many as there are processors, and fewer
+// where the largest would take too much memory.
+func (l *Layout) workers() int {
+	largest := 0
+	for _, p := range l.modules {
+		ranks := 0
+		for _, f := range p.factors {
+			ranks += int(f.Rank)
+		}
+		largest = max(largest, 8*ranks*(int(p.factors[0].Out)+int(p.factors[0].In)+2*ranks))
+	}
+	return min(runtime.GOMAXPROCS(0), max(1, memory/max(1, largest)))
 }
 
 // A workshop is what decomposing modules one after the other takes.

@@ -65,18 +65,14 @@ func BenchmarkThirteen(b *testing.B) {
 			return strings.HasPrefix(name, "grassmann_null") || name == similarity.Z
 		})
 		for b.Loop() {
-			if _, err := adaptersBy(context.Background(), dirs, measures, nil); err != nil {
+			if _, err := Adapters(context.Background(), dirs, measures, nil, func(*Module) error { return nil }); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("compare", func(b *testing.B) {
 		for b.Loop() {
-			r, err := Adapters(context.Background(), dirs, nil)
-			if err != nil {
-				b.Fatal(err)
-			}
-			if err := r.Write(out); err != nil {
+			if _, err := Write(context.Background(), dirs, out, nil, ignore); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -21,6 +21,30 @@ import (
 	"taskvec/stages/similarity"
 )
 
+// Results are the rows of one comparison, each table ordered as its stage orders it.
+type Results struct {
+	Similarity []table.Similarity
+	Projection []table.Projection
+	Spectra    []table.Spectrum
+	Notes      []string
+}
+
+// compared returns all rows of a comparison.
+func compared(ctx context.Context, dirs []string, progress func(done, total int64, note string)) (*Results, error) {
+	r := &Results{}
+	var err error
+	r.Notes, err = Adapters(ctx, dirs, similarity.Measures, progress, func(m *Module) error {
+		r.Similarity = m.Similarity.Rows(r.Similarity, 0, m.Similarity.Pairs())
+		r.Projection = m.Projection.Rows(r.Projection, 0, m.Projection.Pairs())
+		r.Spectra = m.Projection.Spectra(r.Spectra, 0, m.Projection.Pairs())
+		return nil
+	})
+	return r, err
+}
+
+// ignore sees no rows.
+func ignore([]table.Similarity, []table.Projection) error { return nil }
+
 // Three tasks planted on known axes: ner's spaces stand at known angles to sum's, on each side, and
 // has-date is orthogonal to both. ΔW_sum = diag(3, 1) and ΔW_ner = diag(2, 4) on their own axes.
 func TestPlanted(t *testing.T) {
@@ -62,7 +86,7 @@ func TestPlanted(t *testing.T) {
 		})
 	}
 	dirs := []string{filepath.Join(root, "sum"), filepath.Join(root, "ner"), filepath.Join(root, "has-date")}
-	r, err := Adapters(context.Background(), dirs, nil)
+	r, err := compared(context.Background(), dirs, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,12 +203,8 @@ func TestThreads(t *testing.T) {
 	dirs := adapters(t, 4, small())
 	files := func(threads int) map[string]string {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
-		r, err := Adapters(context.Background(), dirs, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
 		out := filepath.Join(t.TempDir(), "out")
-		if err := r.Write(out); err != nil {
+		if _, err := Write(context.Background(), dirs, out, nil, ignore); err != nil {
 			t.Fatal(err)
 		}
 		got := map[string]string{}
@@ -220,13 +240,21 @@ func TestThreads(t *testing.T) {
 
 // The rows read back from Arrow are the rows written.
 func TestWrite(t *testing.T) {
-	r, err := Adapters(context.Background(), adapters(t, 3, small()[:2]), nil)
+	dirs := adapters(t, 3, small()[:2])
+	r, err := compared(context.Background(), dirs, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := t.TempDir()
-	if err := r.Write(out); err != nil {
+	seen := &Results{}
+	if _, err := Write(context.Background(), dirs, out, nil, func(s []table.Similarity, p []table.Projection) error {
+		seen.Similarity, seen.Projection = append(seen.Similarity, s...), append(seen.Projection, p...)
+		return nil
+	}); err != nil {
 		t.Fatal(err)
+	}
+	if !slices.Equal(seen.Similarity, r.Similarity) || !slices.Equal(seen.Projection, r.Projection) {
+		t.Error("other rows were seen than are")
 	}
 	s, _, err := table.Read[table.Similarity](filepath.Join(out, similarity.File))
 	if err != nil || !slices.Equal(s, r.Similarity) {
@@ -270,7 +298,7 @@ func TestAdaptersRefuses(t *testing.T) {
 		"other shape":   {[]string{dirs[0], wider}, "different base models", true},
 		"zero":          {[]string{dirs[0], untrained}, "ΔW is zero", true},
 	} {
-		_, err := Adapters(context.Background(), c.dirs, nil)
+		_, err := compared(context.Background(), c.dirs, nil)
 		var e *adapter.Error
 		if err == nil || !strings.Contains(err.Error(), c.msg) || errors.As(err, &e) != c.data {
 			t.Errorf("%s: error %v, want %q", name, err, c.msg)
@@ -278,7 +306,7 @@ func TestAdaptersRefuses(t *testing.T) {
 	}
 	stopped, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := Adapters(stopped, dirs, nil); !errors.Is(err, context.Canceled) {
+	if _, err := compared(stopped, dirs, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v", err)
 	}
 }
@@ -289,7 +317,7 @@ func TestNotes(t *testing.T) {
 	fewer := filepath.Join(t.TempDir(), "fewer")
 	save(t, fewer, 8, `, "base_model_name_or_path": "other"`, adapter.F32, small()[:1], func(m module) (b, a *mat.Dense) { return trained(rng, 1, 8, m) })
 	var last [2]int64
-	r, err := Adapters(context.Background(), append(dirs, fewer), func(done, total int64, _ string) { last = [2]int64{max(done, last[0]), total} })
+	r, err := compared(context.Background(), append(dirs, fewer), func(done, total int64, _ string) { last = [2]int64{max(done, last[0]), total} })
 	if err != nil {
 		t.Fatal(err)
 	}

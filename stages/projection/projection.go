@@ -124,22 +124,15 @@ func Compute(ctx context.Context, l *collect.Layout, o Options, progress func(do
 	if err := o.fits(l); err != nil {
 		return nil, nil, err
 	}
-	type result struct {
-		rows    []table.Projection
-		spectra []table.Spectrum
-	}
-	modules, err := collect.Each(ctx, l, progress, func(m *collect.Module) (result, error) {
-		rows, spectra := Rows(m, o)
-		return result{rows, spectra}, nil
-	})
+	modules, err := collect.Each(ctx, l, progress, func(m *collect.Module) (*Values, error) { return Of(m, o), nil })
 	if err != nil {
 		return nil, nil, err
 	}
 	var rows []table.Projection
 	var spectra []table.Spectrum
-	for _, m := range modules {
-		rows = append(rows, m.rows...)
-		spectra = append(spectra, m.spectra...)
+	for _, v := range modules {
+		rows = v.Rows(slices.Grow(rows, len(v.values)), 0, v.Pairs())
+		spectra = v.Spectra(slices.Grow(spectra, len(v.s2)), 0, v.Pairs())
 	}
 	if len(rows) == 0 {
 		return nil, nil, errors.New("no two tasks of one model to project: a projection takes at least two adapters")
@@ -162,47 +155,96 @@ func (o Options) fits(l *collect.Layout) error {
 	return nil
 }
 
-// Rows returns the measures and spectra of the pairs at one module, those of which it has both
-// tasks. The options' p and sign are set.
-func Rows(m *collect.Module, o Options) ([]table.Projection, []table.Spectrum) {
-	var rows []table.Projection
-	var spectra []table.Spectrum
-	pair := func(i, j int) {
-		p := m.Set.Project(i, j)
-		for k, s1 := range p.S1 {
-			spectra = append(spectra, table.Spectrum{Model: m.Model, Source: m.Tasks[i], Target: m.Tasks[j],
-				Layer: m.Layer, Module: m.Type, Index: int32(k), S1: s1, S2: p.S2[k]})
-		}
-		for k, v := range values(p, o) {
-			rows = append(rows, table.Projection{Model: m.Model, Source: m.Tasks[i], Target: m.Tasks[j],
-				Layer: m.Layer, Module: m.Type, Measure: Measures[k], Value: v})
+// Values are the measures and spectra of the pairs of tasks at one module, which become rows when
+// they are needed: a number takes a tenth of the memory of its row.
+type Values struct {
+	module collect.Module // without its set
+	pairs  [][2]int       // source, target
+	values []float64      // pairs × Measures
+	s1     [][]float64    // by task
+	s2     []float64      // pair by pair, as long as the source's s1
+	start  []int          // of each pair in s2, and its end
+}
+
+// Of returns the measures and spectra of the pairs at one module, those of which it has both tasks.
+// The options' p and sign are set.
+func Of(m *collect.Module, o Options) *Values {
+	v := &Values{module: *m}
+	v.module.Set = nil
+	for i := range m.Tasks {
+		v.s1 = append(v.s1, m.Set.Update(i).S)
+	}
+	v.pairs = o.at(m)
+	v.values = make([]float64, 0, len(v.pairs)*len(Measures))
+	v.start = make([]int, 1, len(v.pairs)+1)
+	for _, pair := range v.pairs {
+		p := m.Set.Project(pair[0], pair[1])
+		v.values = appendValues(v.values, p, o)
+		v.s2 = append(v.s2, p.S2...)
+		v.start = append(v.start, len(v.s2))
+	}
+	return v
+}
+
+// at returns the pairs asked for at one module.
+func (o Options) at(m *collect.Module) [][2]int {
+	var pairs [][2]int
+	for _, p := range o.Pairs {
+		if i, j := slices.Index(m.Tasks, p[0]), slices.Index(m.Tasks, p[1]); i >= 0 && j >= 0 {
+			pairs = append(pairs, [2]int{i, j})
 		}
 	}
-	if len(o.Pairs) == 0 {
-		for i := range m.Tasks {
-			for j := range m.Tasks {
-				if i != j {
-					pair(i, j)
-				}
+	if len(o.Pairs) > 0 {
+		return pairs
+	}
+	n := len(m.Tasks)
+	pairs = make([][2]int, 0, n*(n-1))
+	for i := range n {
+		for j := range n {
+			if i != j {
+				pairs = append(pairs, [2]int{i, j})
 			}
 		}
 	}
-	for _, p := range o.Pairs {
-		if i, j := slices.Index(m.Tasks, p[0]), slices.Index(m.Tasks, p[1]); i >= 0 && j >= 0 {
-			pair(i, j)
-		}
-	}
-	return rows, spectra
+	return pairs
 }
 
-// values returns the measures of one projection, in the order of Measures.
-func values(p subspace.Projection, o Options) []float64 {
+// Pairs returns the number of pairs.
+func (v *Values) Pairs() int { return len(v.pairs) }
+
+// Rows appends the rows of the measures of the pairs number from to to-1 to dst.
+func (v *Values) Rows(dst []table.Projection, from, to int) []table.Projection {
+	for p, pair := range v.pairs[from:to] {
+		row := table.Projection{Model: v.module.Model, Source: v.module.Tasks[pair[0]], Target: v.module.Tasks[pair[1]],
+			Layer: v.module.Layer, Module: v.module.Type}
+		for k, name := range Measures {
+			row.Measure, row.Value = name, v.values[(from+p)*len(Measures)+k]
+			dst = append(dst, row)
+		}
+	}
+	return dst
+}
+
+// Spectra appends the rows of the spectra of the pairs number from to to-1 to dst.
+func (v *Values) Spectra(dst []table.Spectrum, from, to int) []table.Spectrum {
+	for p, pair := range v.pairs[from:to] {
+		row := table.Spectrum{Model: v.module.Model, Source: v.module.Tasks[pair[0]], Target: v.module.Tasks[pair[1]],
+			Layer: v.module.Layer, Module: v.module.Type}
+		for k, s2 := range v.s2[v.start[from+p]:v.start[from+p+1]] {
+			row.Index, row.S1, row.S2 = int32(k), v.s1[pair[0]][k], s2
+			dst = append(dst, row)
+		}
+	}
+	return dst
+}
+
+// appendValues appends the measures of one projection, in the order of Measures, to dst.
+func appendValues(dst []float64, p subspace.Projection, o Options) []float64 {
 	s2 := o.Sign.Apply(p.S2)
 	unit1, unit2 := subspace.Unit(p.S1), subspace.Unit(s2)
-	return []float64{
+	return append(dst,
 		subspace.Lp(1, p.S1, s2), subspace.Lp(2, p.S1, s2), subspace.Lp(o.P, p.S1, s2),
 		subspace.Lp(1, unit1, unit2), subspace.Lp(2, unit1, unit2), subspace.Lp(o.P, unit1, unit2),
 		subspace.Rec(p.S1, s2), subspace.Entropy(p.S1), subspace.Entropy(s2), float64(subspace.Negatives(p.S2)),
-		p.Diag, p.Core, p.Col, p.Row,
-	}
+		p.Diag, p.Core, p.Col, p.Row)
 }

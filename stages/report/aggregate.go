@@ -54,16 +54,28 @@ type Results struct {
 	distances   map[string]map[pair]*mean
 	projections map[string]map[pair]*mean
 	pairs       []pair // ordered pairs with a projection, in the order of the table
+	paired      map[pair]bool
 }
 
 // Aggregate groups the rows of similarity.arrow and projection.arrow by model and pair. Column-side
 // measures keep their name, row-side ones are named MEASURE/row.
 func Aggregate(similarity []table.Similarity, projection []table.Projection) (*Results, error) {
-	r := &Results{
+	r := NewResults()
+	return r, r.Add(similarity, projection)
+}
+
+// NewResults returns results of no rows.
+func NewResults() *Results {
+	return &Results{
 		Tasks:       map[string][]string{},
 		distances:   map[string]map[pair]*mean{},
 		projections: map[string]map[pair]*mean{},
+		paired:      map[pair]bool{},
 	}
+}
+
+// Add counts further rows in: see Aggregate.
+func (r *Results) Add(similarity []table.Similarity, projection []table.Projection) error {
 	for _, s := range similarity {
 		r.see(s.Model, s.TaskI)
 		r.see(s.Model, s.TaskJ)
@@ -73,7 +85,7 @@ func Aggregate(similarity []table.Similarity, projection []table.Projection) (*R
 		case "row":
 			name += "/row"
 		default:
-			return nil, &table.Error{File: "similarity.arrow", Msg: fmt.Sprintf("side %q of %s and %s: want column or row", s.Side, s.TaskI, s.TaskJ)}
+			return &table.Error{File: "similarity.arrow", Msg: fmt.Sprintf("side %q of %s and %s: want column or row", s.Side, s.TaskI, s.TaskJ)}
 		}
 		add(r.distances, name, pair{s.Model, s.TaskI, s.TaskJ}, s.Module, s.Value)
 	}
@@ -81,11 +93,12 @@ func Aggregate(similarity []table.Similarity, projection []table.Projection) (*R
 		r.see(p.Model, p.Source)
 		r.see(p.Model, p.Target)
 		k := pair{p.Model, p.Source, p.Target}
-		if add(r.projections, p.Measure, k, p.Module, p.Value) && !slices.Contains(r.pairs, k) {
+		if add(r.projections, p.Measure, k, p.Module, p.Value) && !r.paired[k] {
+			r.paired[k] = true
 			r.pairs = append(r.pairs, k)
 		}
 	}
-	return r, nil
+	return nil
 }
 
 // add counts a value in and says whether it is the first of its measure and pair.

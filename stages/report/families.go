@@ -20,10 +20,10 @@ func (in *Input) clusterTable() (*Table, error) {
 	}
 	var p []float64
 	var tested []int // rows with a p
-	for _, model := range in.results.Models {
-		grassmann, hasGrassmann := in.results.Distance(model, "grassmann")
+	for _, model := range in.Results.Models {
+		grassmann, hasGrassmann := in.Results.Distance(model, "grassmann")
 		for _, d := range distances {
-			m, ok := in.results.Distance(model, d.measure)
+			m, ok := in.Results.Distance(model, d.measure)
 			if !ok {
 				continue
 			}
@@ -67,7 +67,7 @@ func pValue(v float64) Cell { return Cell{Number: v, IsNumber: true, Decimals: 4
 func (in *Input) inFamilies(model string, m [][]float64) (sub [][]float64, group []int) {
 	number := map[string]int{}
 	var kept []int
-	for i, task := range in.results.Tasks[model] {
+	for i, task := range in.Results.Tasks[model] {
 		family := in.family(task)
 		if family == "" {
 			continue
@@ -101,8 +101,8 @@ func (in *Input) family(task string) string {
 // places on a map by classical multidimensional scaling of the Grassmann T̄.
 func (in *Input) orderTables() ([]*Table, error) {
 	var out []*Table
-	for _, model := range in.results.Models {
-		m, ok := in.results.Distance(model, "grassmann")
+	for _, model := range in.Results.Models {
+		m, ok := in.Results.Distance(model, "grassmann")
 		if !ok || len(m) < 3 {
 			continue
 		}
@@ -122,7 +122,7 @@ func (in *Input) orderTables() ([]*Table, error) {
 			Columns: []string{"task", "family", "x", "y"},
 		}
 		for _, i := range order {
-			task := in.results.Tasks[model][i]
+			task := in.Results.Tasks[model][i]
 			t.Rows = append(t.Rows, []Cell{text(task), text(in.family(task)), number(places.Points[i][0]), number(places.Points[i][1])})
 		}
 		out = append(out, dropEmpty(t, 1))

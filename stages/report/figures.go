@@ -68,13 +68,13 @@ func hex(c color.NRGBA) string { return fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c
 // figures are all the figures of the report in their order.
 func (in *Input) figures() ([]*Figure, error) {
 	var out []*Figure
-	for _, model := range in.results.Models {
+	for _, model := range in.Results.Models {
 		for _, d := range distances {
-			m, ok := in.results.Distance(model, d.measure)
+			m, ok := in.Results.Distance(model, d.measure)
 			if !ok || len(m) < 2 {
 				continue
 			}
-			f, err := heatMap(fileName("heatmap", model, d.measure), titleOf("mean "+d.title, model), in.results.Tasks[model], m)
+			f, err := heatMap(fileName("heatmap", model, d.measure), titleOf("mean "+d.title, model), in.Results.Tasks[model], m)
 			if err != nil {
 				return nil, err
 			}
@@ -85,7 +85,7 @@ func (in *Input) figures() ([]*Figure, error) {
 			if len(m) < 3 {
 				continue // two tasks are a line, not a map
 			}
-			f, err = pcaMap(fileName("pca", model, d.measure), titleOf("PCA of the "+d.title, model), in.results.Tasks[model], m)
+			f, err = pcaMap(fileName("pca", model, d.measure), titleOf("PCA of the "+d.title, model), in.Results.Tasks[model], m)
 			if err != nil {
 				return nil, err
 			}

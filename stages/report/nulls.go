@@ -9,7 +9,7 @@ const sharedStart = 0.9
 // table a model; models without a null have none.
 func (in *Input) nullTables() []*Table {
 	var out []*Table
-	for _, model := range in.results.Models {
+	for _, model := range in.Results.Models {
 		t := &Table{
 			Name:  fileName("null", model),
 			Title: titleOf("Grassmann distance against unrelated tasks", model),
@@ -19,14 +19,14 @@ func (in *Input) nullTables() []*Table {
 			Columns: []string{"i, j", "T̄ columns", "null columns", "z columns", "T̄ rows", "null rows", "z rows"},
 		}
 		var ratio, n float64
-		tasks := in.results.Tasks[model]
+		tasks := in.Results.Tasks[model]
 		for i, a := range tasks {
 			for _, b := range tasks[i+1:] {
 				row := make([]Cell, len(t.Columns))
 				row[0] = text(a + ", " + b)
 				for k, measure := range []string{"grassmann", "grassmann_null_mean", "grassmann_z"} {
 					for s, side := range []string{"", "/row"} {
-						if v, ok := in.results.pairDistance(model, measure+side, a, b); ok {
+						if v, ok := in.Results.pairDistance(model, measure+side, a, b); ok {
 							row[1+3*s+k] = number(v)
 						}
 					}

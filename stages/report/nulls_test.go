@@ -50,7 +50,7 @@ func TestNullTable(t *testing.T) {
 	}
 	if got := func() int {
 		in := example()
-		in.results, _ = Aggregate(in.Similarity, nil)
+		in.Results, _ = Aggregate(in.Similarity, nil)
 		return len(in.nullTables())
 	}(); got != 0 {
 		t.Errorf("%d tables of results without a null", got)

@@ -71,7 +71,8 @@ type Input struct {
 	Builds     []build.Report // empty likewise
 	Trainings  []Training     // empty likewise
 
-	results *Results
+	// Results are Similarity and Projection aggregated, where those are not at hand.
+	Results *Results
 }
 
 func run(_ context.Context, w *pipeline.Work) error {
@@ -127,11 +128,13 @@ func readBuild(path string) (build.Report, error) {
 
 // Write writes the report into dir: index.html, tables/ and figures/.
 func (in *Input) Write(dir string) error {
-	results, err := Aggregate(in.Similarity, in.Projection)
-	if err != nil {
-		return err
+	if in.Results == nil {
+		results, err := Aggregate(in.Similarity, in.Projection)
+		if err != nil {
+			return err
+		}
+		in.Results = results
 	}
-	in.results = results
 	tables, err := in.tables()
 	if err != nil {
 		return err

@@ -15,11 +15,11 @@ func (in *Input) tablePairs(model string) []pair {
 	var first, rest []pair
 	for _, p := range in.Published.Projection {
 		k := pair{model, p.Pair[0], p.Pair[1]}
-		if slices.Contains(in.results.pairs, k) {
+		if slices.Contains(in.Results.pairs, k) {
 			first = append(first, k)
 		}
 	}
-	for _, k := range in.results.pairs {
+	for _, k := range in.Results.pairs {
 		if k.model == model && !slices.Contains(first, k) {
 			rest = append(rest, k)
 		}
@@ -56,12 +56,12 @@ func (in *Input) projectionTable() *Table {
 		Columns: []string{"model", "i → j", "L_1", "REC", "E_core", "negatives", "L_1 published", "L_1 difference", "REC published", "REC difference"},
 	}
 	compared := false
-	for _, model := range in.results.Models {
+	for _, model := range in.Results.Models {
 		for _, k := range in.tablePairs(model) {
 			row := make([]Cell, len(t.Columns))
 			row[0], row[1] = text(model), text(arrow(k))
 			for i, m := range []string{"l1", "rec", "e_core", "negatives"} {
-				if v, ok := in.results.Projection(m, k); ok {
+				if v, ok := in.Results.Projection(m, k); ok {
 					row[2+i] = number(v)
 				}
 			}
@@ -90,12 +90,12 @@ func (in *Input) entropyTable() *Table {
 		Columns: []string{"model", "i → j", "H(S₁)", "H(S₂)", "H(S₁) published", "H(S₁) difference", "H(S₂) published", "H(S₂) difference"},
 	}
 	compared := false
-	for _, model := range in.results.Models {
+	for _, model := range in.Results.Models {
 		for _, k := range in.tablePairs(model) {
 			row := make([]Cell, len(t.Columns))
 			row[0], row[1] = text(model), text(arrow(k))
 			for i, m := range []string{"entropy_source", "entropy"} {
-				if v, ok := in.results.Projection(m, k); ok {
+				if v, ok := in.Results.Projection(m, k); ok {
 					row[2+i] = number(v)
 				}
 			}
@@ -116,7 +116,7 @@ func (in *Input) entropyTable() *Table {
 // finish drops the columns nobody fills, the model's among them when there is but one unnamed.
 func (in *Input) finish(t *Table) *Table {
 	t = dropEmpty(t, 2)
-	if slices.Equal(in.results.Models, []string{""}) {
+	if slices.Equal(in.Results.Models, []string{""}) {
 		t.Columns = t.Columns[1:]
 		for i := range t.Rows {
 			t.Rows[i] = t.Rows[i][1:]
@@ -148,13 +148,13 @@ func fileName(parts ...string) string {
 // distanceTables are T̄ of each model and measure as tasks × tasks.
 func (in *Input) distanceTables() []*Table {
 	var out []*Table
-	for _, model := range in.results.Models {
+	for _, model := range in.Results.Models {
 		for _, d := range distances {
-			m, ok := in.results.Distance(model, d.measure)
+			m, ok := in.Results.Distance(model, d.measure)
 			if !ok {
 				continue
 			}
-			tasks := in.results.Tasks[model]
+			tasks := in.Results.Tasks[model]
 			t := &Table{
 				Name:    fileName("distance", model, d.measure),
 				Title:   titleOf(d.title, model),

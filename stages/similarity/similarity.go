@@ -115,66 +115,106 @@ func Compute(ctx context.Context, l *collect.Layout, measures []string, seed int
 	if err != nil {
 		return nil, err
 	}
-	modules, err := collect.Each(ctx, l, progress, func(m *collect.Module) ([]table.Similarity, error) { return Rows(m, measures, seed) })
+	modules, err := collect.Each(ctx, l, progress, func(m *collect.Module) (*Values, error) { return Of(m, measures, seed) })
 	if err != nil {
 		return nil, err
 	}
-	rows := slices.Concat(modules...)
+	var rows []table.Similarity
+	for _, v := range modules {
+		rows = v.Rows(slices.Grow(rows, len(v.values)), 0, v.Pairs())
+	}
 	if len(rows) == 0 {
 		return nil, errors.New("no two tasks of one model to compare: distances take at least two adapters")
 	}
 	return rows, nil
 }
 
-// Rows returns these measures of every pair of tasks at one module; seed is the null's.
-func Rows(m *collect.Module, measures []string, seed int64) ([]table.Similarity, error) {
-	var rows []table.Similarity
-	for i := range m.Tasks {
-		for j := i + 1; j < len(m.Tasks); j++ {
-			p, err := sidedValues(m.Set, measures, seed, i, j)
-			if err != nil {
-				return nil, fmt.Errorf("compare %s and %s at %s: %w", m.Tasks[i], m.Tasks[j], m.Name, err)
-			}
-			add := func(side, measure string, value float64) {
-				if slices.Contains(measures, measure) {
-					rows = append(rows, table.Similarity{Model: m.Model, TaskI: m.Tasks[i], TaskJ: m.Tasks[j],
-						Layer: m.Layer, Module: m.Type, Side: side, Measure: measure, Value: value})
-				}
-			}
-			for k, name := range sided {
-				add(Column, name, p[subspace.Column][k])
-				add(Row, name, p[subspace.Row][k])
-			}
-			add(Column, Cosine, m.Set.Cosine(i, j))
-			add(Column, L2, m.Set.L2(i, j))
-			add(Column, SpectralL2, m.Set.SpectralL2(i, j))
-		}
-	}
-	return rows, nil
+// Values are measures of every pair of tasks at one module, which become rows when they are needed:
+// a number takes a tenth of the memory of its row.
+type Values struct {
+	module  collect.Module // without its set
+	pairs   [][2]int       // ascending
+	columns []column
+	values  []float64 // pairs × columns
 }
 
-// sidedValues returns the sided measures of a pair of updates, by side, in the order of sided. The null is
-// simulated only where it is asked for.
-func sidedValues(s *subspace.Set, measures []string, seed int64, i, j int) (values [2][]float64, err error) {
-	for _, side := range []subspace.Side{subspace.Column, subspace.Row} {
+// A column is one measure of one side.
+type column struct{ side, measure string }
+
+// Of returns these measures, in the order of Measures, of every pair of tasks at one module; seed is
+// the null's.
+func Of(m *collect.Module, measures []string, seed int64) (*Values, error) {
+	v := &Values{module: *m}
+	v.module.Set = nil
+	var at []int // where a column is in what pairValues returns
+	for k, name := range Measures {
+		if !slices.Contains(measures, name) {
+			continue
+		}
+		v.columns, at = append(v.columns, column{Column, name}), append(at, k)
+		if k < len(sided) {
+			v.columns, at = append(v.columns, column{Row, name}), append(at, len(Measures)+k)
+		}
+	}
+	n := len(m.Tasks)
+	v.pairs = make([][2]int, 0, n*(n-1)/2)
+	v.values = make([]float64, 0, cap(v.pairs)*len(v.columns))
+	null := slices.ContainsFunc(measures, func(name string) bool { return slices.Contains([]string{NullMean, NullSD, Z}, name) })
+	all := make([]float64, len(Measures)+len(sided))
+	for i := range m.Tasks {
+		for j := i + 1; j < n; j++ {
+			if err := pairValues(all, m.Set, null, seed, i, j); err != nil {
+				return nil, fmt.Errorf("compare %s and %s at %s: %w", m.Tasks[i], m.Tasks[j], m.Name, err)
+			}
+			v.pairs = append(v.pairs, [2]int{i, j})
+			for _, k := range at {
+				v.values = append(v.values, all[k])
+			}
+		}
+	}
+	return v, nil
+}
+
+// pairValues puts the measures of a pair of updates into all: in the order of Measures, and then those of
+// sided for the row space. The null is simulated only where it is asked for.
+func pairValues(all []float64, s *subspace.Set, simulate bool, seed int64, i, j int) error {
+	for side, values := range [][]float64{subspace.Column: all, subspace.Row: all[len(Measures):]} {
+		side := subspace.Side(side)
 		theta, err := s.Angles(side, i, j)
 		if err != nil {
-			return values, err
+			return err
 		}
-		for _, d := range angular {
-			values[side] = append(values[side], d.of(theta))
+		for k, d := range angular {
+			values[k] = d.of(theta)
 		}
 		var null subspace.Null
 		z := 0.0
-		if slices.ContainsFunc([]string{NullMean, NullSD, Z}, func(name string) bool { return slices.Contains(measures, name) }) {
+		if simulate {
 			if null, err = s.Null(side, i, j, uint64(seed)); err != nil {
-				return values, err
+				return err
 			}
 			if null.SD > 0 {
-				z = (subspace.Grassmann(theta) - null.Mean) / null.SD
+				z = (values[0] - null.Mean) / null.SD
 			}
 		}
-		values[side] = append(values[side], null.Mean, null.SD, z, s.Phi(side, i, j))
+		copy(values[len(angular):], []float64{null.Mean, null.SD, z, s.Phi(side, i, j)})
 	}
-	return values, nil
+	copy(all[len(sided):], []float64{s.Cosine(i, j), s.L2(i, j), s.SpectralL2(i, j)})
+	return nil
+}
+
+// Pairs returns the number of pairs.
+func (v *Values) Pairs() int { return len(v.pairs) }
+
+// Rows appends the rows of the pairs number from to to-1 to dst.
+func (v *Values) Rows(dst []table.Similarity, from, to int) []table.Similarity {
+	for p, pair := range v.pairs[from:to] {
+		row := table.Similarity{Model: v.module.Model, TaskI: v.module.Tasks[pair[0]], TaskJ: v.module.Tasks[pair[1]],
+			Layer: v.module.Layer, Module: v.module.Type}
+		for k, c := range v.columns {
+			row.Side, row.Measure, row.Value = c.side, c.measure, v.values[(from+p)*len(v.columns)+k]
+			dst = append(dst, row)
+		}
+	}
+	return dst
 }
