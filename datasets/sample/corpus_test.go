@@ -62,7 +62,7 @@ func TestAnnotated(t *testing.T) {
 		summarized[s.Document] = s.Share == 0.1
 	}
 	for _, d := range documents(t) {
-		if l := d.Layers(); l != (datasets.Layers{Parse: true, Names: true, Predicates: true, Coref: true}) {
+		if l := d.Layers(); l != (datasets.Layers{Words: true, Parse: true, Names: true, Predicates: true, Coref: true}) {
 			t.Errorf("%s has layers %+v", d.ID, l)
 		}
 		if !summarized[d.ID] {
