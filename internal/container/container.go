@@ -1,0 +1,256 @@
+// Package container runs one job in a container of podman or docker: no network, a read-only root, no
+// privileges, and only the folders it is given. A container outlives the process that started it,
+// so that a later one can take it over by its name.
+//
+// It knows no jobs, keys or trainers, and never pulls an image.
+package container
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// An Engine is podman or docker.
+type Engine struct {
+	Name string // podman or docker
+	path string
+}
+
+// Find returns the engine of that name, podman or docker, or for "auto" the first of them that is
+// installed. Where there is none the error says what to install.
+func Find(choice string) (*Engine, error) {
+	names := []string{choice}
+	if choice == "auto" {
+		names = []string{"podman", "docker"}
+	}
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return &Engine{name, path}, nil
+		}
+	}
+	return nil, fmt.Errorf("%s is not installed: install it (Debian: apt-get install %s; Fedora: dnf install %s), or use runner: embedded",
+		strings.Join(names, " or "), names[0], names[0])
+}
+
+// A Spec is a container to run.
+type Spec struct {
+	Name    string
+	Labels  map[string]string // what the container is: one of the same name with others is another's
+	Image   string
+	Args    []string
+	Mounts  []Mount
+	Env     []string // names of variables to hand on from this process's environment
+	Network bool
+	Memory  int64 // bytes, 0 = no limit
+	Shm     int64 // bytes of /dev/shm, 0 = the engine's own
+	GPUs    []int // indices of the GPUs to show
+	// Grace is how long the container may take to end when it is stopped.
+	Grace time.Duration
+}
+
+// A Mount shows a folder or file of this machine in the container.
+type Mount struct {
+	Source, Target string
+	Writable       bool
+}
+
+// command makes a command of the engine whose failure carries what it said.
+func (e *Engine) output(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, e.path, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w: %s", e.Name, args[0], err, strings.TrimSpace(stderr.String()))
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// ImageID returns the digest of an image's configuration. An image that is not on this machine is
+// an error that says what to type.
+func (e *Engine) ImageID(ctx context.Context, image string) (string, error) {
+	id, err := e.output(ctx, "image", "inspect", "--format", "{{.Id}}", image)
+	if err != nil {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		return "", fmt.Errorf("image %s is not on this machine: %s pull %s, or build it: %s build -t %s -f stages/train/peft/Containerfile stages/train/peft (%w)",
+			image, e.Name, image, e.Name, image, err)
+	}
+	return strings.TrimPrefix(id, "sha256:"), nil
+}
+
+// Run runs a container to its end and returns its exit code. A container of that name and those
+// labels that is there already, left by a process that was killed, is taken over: its output comes
+// from the beginning again. Each line of standard output is given to line, standard error goes to
+// log. When ctx ends the container is stopped; its exit code is still returned.
+func (e *Engine) Run(ctx context.Context, s Spec, line func([]byte), log io.Writer) (exit int, err error) {
+	id, err := e.adopt(ctx, &s, log)
+	if err == nil && id == "" {
+		id, err = e.output(ctx, e.runArgs(&s)...)
+	}
+	if err != nil {
+		return 0, err
+	}
+	// From here on the engine is asked even when ctx has ended.
+	after := context.WithoutCancel(ctx)
+	stopped := make(chan error, 1)
+	unwatch := context.AfterFunc(ctx, func() {
+		_, err := e.output(after, "stop", "--time", strconv.Itoa(int(s.Grace.Seconds())), id)
+		stopped <- err
+	})
+	followed := e.follow(after, id, line, log)
+	code, err := e.output(after, "wait", id)
+	if !unwatch() {
+		err = errors.Join(err, <-stopped)
+	}
+	if err != nil {
+		return 0, errors.Join(err, followed)
+	}
+	if exit, err = strconv.Atoi(code); err != nil {
+		return 0, fmt.Errorf("%s wait %s: %q is no exit code", e.Name, s.Name, code)
+	}
+	_, err = e.output(after, "rm", "--force", id)
+	return exit, errors.Join(followed, err)
+}
+
+// adopt returns the id of the container that a killed process left, "" when there is none.
+// Containers of that name that are something else are removed.
+func (e *Engine) adopt(ctx context.Context, s *Spec, log io.Writer) (string, error) {
+	id, err := e.output(ctx, "ps", "--all", "--quiet", "--no-trunc", "--filter", "name=^"+s.Name+"$")
+	if err != nil || id == "" {
+		return "", err
+	}
+	format := "{{.State.Status}}"
+	for _, k := range slices.Sorted(maps.Keys(s.Labels)) {
+		format += fmt.Sprintf("\n{{index .Config.Labels %q}}", k)
+	}
+	text, err := e.output(ctx, "inspect", "--format", format, id)
+	if err != nil {
+		return "", err
+	}
+	got := strings.Split(text, "\n")
+	same := len(got) == len(s.Labels)+1 && (got[0] == "running" || got[0] == "exited")
+	for i, k := range slices.Sorted(maps.Keys(s.Labels)) {
+		same = same && got[i+1] == s.Labels[k]
+	}
+	if same {
+		fmt.Fprintf(log, "taking over the container %s (%s)\n", s.Name, got[0])
+		return id, nil
+	}
+	_, err = e.output(ctx, "rm", "--force", id)
+	return "", err
+}
+
+// runArgs are the arguments that start the container in the background.
+func (e *Engine) runArgs(s *Spec) []string {
+	args := []string{"run", "--detach", "--name", s.Name, "--pull", "never",
+		"--read-only", "--tmpfs", "/tmp:rw,exec,mode=1777", "--cap-drop", "ALL",
+		"--security-opt", "no-new-privileges", "--security-opt", "label=disable", "--pids-limit", "4096"}
+	if e.Name == "podman" {
+		args = append(args, "--log-driver", "k8s-file")
+		if os.Getuid() != 0 {
+			args = append(args, "--userns", "keep-id")
+		}
+	}
+	if uid := os.Getuid(); uid != 0 {
+		args = append(args, "--user", fmt.Sprintf("%d:%d", uid, os.Getgid()))
+	} else {
+		args = append(args, "--user", fmt.Sprintf("%d:%d", UID, UID))
+	}
+	if !s.Network {
+		args = append(args, "--network", "none")
+	}
+	if s.Memory > 0 {
+		args = append(args, "--memory", strconv.FormatInt(s.Memory, 10))
+	}
+	if s.Shm > 0 {
+		args = append(args, "--shm-size", strconv.FormatInt(s.Shm, 10))
+	}
+	args = append(args, e.gpuArgs(s.GPUs)...)
+	for _, k := range slices.Sorted(maps.Keys(s.Labels)) {
+		args = append(args, "--label", k+"="+s.Labels[k])
+	}
+	for _, name := range s.Env {
+		args = append(args, "--env", name) // the value never stands on a command line
+	}
+	for _, m := range s.Mounts {
+		mount := fmt.Sprintf("type=bind,source=%s,target=%s", m.Source, m.Target)
+		if !m.Writable {
+			mount += ",readonly"
+		}
+		args = append(args, "--mount", mount)
+	}
+	return append(append(args, s.Image), s.Args...)
+}
+
+// gpuArgs show GPUs by docker's own option, and by CDI in podman.
+func (e *Engine) gpuArgs(gpus []int) []string {
+	if len(gpus) == 0 {
+		return nil
+	}
+	var args, indices []string
+	for _, g := range gpus {
+		indices = append(indices, strconv.Itoa(g))
+		args = append(args, "--device", fmt.Sprintf("nvidia.com/gpu=%d", g))
+	}
+	if e.Name == "docker" {
+		return []string{"--gpus", `"device=` + strings.Join(indices, ",") + `"`}
+	}
+	return args
+}
+
+// UID is the user that a container started by root runs as; HandOver gives it what it writes to.
+const UID = 1000
+
+// HandOver makes a folder and all in it the container's user's, where that is another than ours.
+func HandOver(dir string) error {
+	if os.Getuid() != 0 {
+		return nil
+	}
+	return filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, UID, UID)
+	})
+}
+
+// follow hands the container's output on until it ends.
+func (e *Engine) follow(ctx context.Context, id string, line func([]byte), log io.Writer) error {
+	cmd := exec.CommandContext(ctx, e.path, "logs", "--follow", id)
+	cmd.Stderr = log
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("%s logs: %w", e.Name, err)
+	}
+	lines := bufio.NewReader(out)
+	for {
+		text, err := lines.ReadBytes('\n')
+		if len(text) > 0 {
+			line(bytes.TrimRight(text, "\n"))
+		}
+		if err != nil {
+			break
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("%s logs: %w", e.Name, err)
+	}
+	return nil
+}
