@@ -4,6 +4,7 @@ import (
 	"taskvec/internal/pipeline"
 	"taskvec/stages/build"
 	"taskvec/stages/collect"
+	"taskvec/stages/fetch"
 	"taskvec/stages/pretrain"
 	"taskvec/stages/projection"
 	"taskvec/stages/report"
@@ -13,5 +14,5 @@ import (
 
 // kinds are the kinds of stage an experiment can use.
 var kinds = []pipeline.Kind{
-	build.Kind, pretrain.Kind, train.Kind, collect.Kind, similarity.Kind, projection.Kind, report.Kind,
+	build.Kind, fetch.Kind, pretrain.Kind, train.Kind, collect.Kind, similarity.Kind, projection.Kind, report.Kind,
 }

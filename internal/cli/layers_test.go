@@ -16,9 +16,9 @@ var layers = [][]string{
 	{"taskvec/stages"},
 	{"taskvec/internal/cli"},
 	{"taskvec/stages/compare"},
-	{"taskvec/stages/build", "taskvec/stages/pretrain", "taskvec/stages/train", "taskvec/stages/train/embedded",
+	{"taskvec/stages/build", "taskvec/stages/fetch", "taskvec/stages/pretrain", "taskvec/stages/train", "taskvec/stages/train/embedded",
 		"taskvec/stages/collect", "taskvec/stages/similarity", "taskvec/stages/projection", "taskvec/stages/report"},
-	{"taskvec/internal/pipeline"},
+	{"taskvec/internal/pipeline", "taskvec/internal/container"},
 	{"taskvec/internal/experiment"},
 	{"taskvec/tasks", "taskvec/internal/adapter", "taskvec/internal/table", "taskvec/internal/trainer"},
 	{"taskvec/datasets/sample/notation"},
@@ -30,6 +30,7 @@ var layers = [][]string{
 var sameLayer = map[string][]string{
 	// Stages name the files of those they read.
 	"taskvec/stages/train":    {"taskvec/stages/train/embedded", "taskvec/stages/build", "taskvec/stages/pretrain"},
+	"taskvec/stages/fetch":    {"taskvec/stages/pretrain"},
 	"taskvec/stages/pretrain": {"taskvec/stages/build", "taskvec/stages/train/embedded"},
 	"taskvec/stages/report":   {"taskvec/stages/build"},
 	// The two comparing stages go by the layout of factors that the collecting one makes.

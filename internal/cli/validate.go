@@ -15,8 +15,12 @@ func newValidateCommand(e *env) *cobra.Command {
 		Long:  "Check an experiment file and print every error with its place, or ok.\n" + exitHelp,
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := o.load(e, cmd); err != nil {
+			x, err := o.load(e, cmd)
+			if err != nil {
 				return err
+			}
+			for _, w := range x.Warnings {
+				fmt.Fprintf(e.stderr, "warning: %s\n", w)
 			}
 			fmt.Fprintln(e.stdout, "ok")
 			return nil

@@ -27,37 +27,49 @@ type decoder struct {
 	at     map[string]*yaml.Node // where the value of each path stands, such as stages[1].needs[0]
 	keys   map[string]*yaml.Node // where the key of each path stands
 	errs   Errors
+	warned Errors // what is allowed and likely not meant
 }
 
 // fail reports a problem at node.
 func (d *decoder) fail(n *yaml.Node, format string, args ...any) {
-	msg := fmt.Sprintf(format, args...)
-	if flag, ok := d.origin[n]; ok {
-		d.errs = append(d.errs, Diagnostic{File: flag, Msg: msg})
-		return
-	}
-	diag := Diagnostic{File: d.file, Line: n.Line, Col: n.Column, Msg: msg}
-	if n.Line >= 1 && n.Line <= len(d.lines) {
-		diag.source = d.lines[n.Line-1]
-	}
-	d.errs = append(d.errs, diag)
+	d.errs = append(d.errs, d.diagnostic(n, format, args))
 }
 
 // failAt reports a problem at the value of path, or at the nearest path above it that stands in
 // the file.
 func (d *decoder) failAt(path, format string, args ...any) {
+	d.fail(d.nearest(path), format, args...)
+}
+
+// warnAt notes likewise what is allowed and likely not meant.
+func (d *decoder) warnAt(path, format string, args ...any) {
+	d.warned = append(d.warned, d.diagnostic(d.nearest(path), format, args))
+}
+
+func (d *decoder) diagnostic(n *yaml.Node, format string, args []any) Diagnostic {
+	msg := fmt.Sprintf(format, args...)
+	if flag, ok := d.origin[n]; ok {
+		return Diagnostic{File: flag, Msg: msg}
+	}
+	diag := Diagnostic{File: d.file, Line: n.Line, Col: n.Column, Msg: msg}
+	if n.Line >= 1 && n.Line <= len(d.lines) {
+		diag.source = d.lines[n.Line-1]
+	}
+	return diag
+}
+
+// nearest is the value of path, or of the nearest path above it that stands in the file.
+func (d *decoder) nearest(path string) *yaml.Node {
 	for p := path; ; {
 		if n := d.at[p]; n != nil {
-			d.fail(n, format, args...)
-			return
+			return n
 		}
 		i := strings.LastIndexAny(p, ".[")
 		if i < 0 {
-			break
+			return d.at[""]
 		}
 		p = p[:i]
 	}
-	d.fail(d.at[""], format, args...)
 }
 
 // mapping is one key of a YAML mapping with its value.
@@ -340,6 +352,12 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, tag reflect
 		}
 		v.SetFloat(f)
 		number = f
+	case reflect.Bool:
+		if n.Value != "true" && n.Value != "false" {
+			d.fail(n, "%s must be true or false, not %s", key, kindName(n))
+		}
+		v.SetBool(n.Value == "true")
+		return
 	case reflect.Struct, reflect.Interface:
 		panic("experiment: no scalar form of " + v.Type().String())
 	default:

@@ -6,6 +6,9 @@
 package experiment
 
 import (
+	"path/filepath"
+	"strings"
+
 	"taskvec/datasets"
 	"taskvec/tasks"
 )
@@ -23,6 +26,8 @@ type Experiment struct {
 
 	// File is the path the experiment was read from; relative paths in it start at its folder.
 	File string `yaml:"-"`
+	// Warnings are what is allowed in the file and likely not meant.
+	Warnings Errors `yaml:"-"`
 }
 
 // Corpus names the documents and how they are split.
@@ -116,6 +121,15 @@ type Task struct {
 	Targets string       `yaml:"targets" doc:"JSONL file of targets, {\"document\": id, \"part\": 0, \"target\": text} a line; ${VAR} is replaced from the environment" env:"true"`
 }
 
+// Local says whether the base model is a folder: a path that begins with a slash or a dot. Other
+// bases are Hub ids, such as org/name.
+func (m *Model) Local() bool {
+	return strings.HasPrefix(m.Base, "/") || strings.HasPrefix(m.Base, ".") || filepath.IsAbs(m.Base)
+}
+
+// Remote says whether the base model is to be fetched from the Hub.
+func (m *Model) Remote() bool { return m.Architecture == nil && !m.Local() }
+
 // Architecture is the shape of a model pretrained here.
 type Architecture struct {
 	Vocabulary   int `yaml:"vocabulary" json:"vocabulary" doc:"entries of the byte-level BPE vocabulary, special tokens included" default:"1024" min:"300"`
@@ -137,16 +151,43 @@ type LoRA struct {
 
 // A Stage is one kind of work declared in the experiment.
 type Stage struct {
-	Name    string   `yaml:"name" doc:"name of the stage; its jobs are named NAME/cell" required:"true"`
-	Uses    string   `yaml:"uses" doc:"kind of the stage" required:"true"`
-	Needs   []string `yaml:"needs" doc:"stages whose results it reads"`
-	Matrix  Matrix   `yaml:"matrix" doc:"axes (model, task) whose combinations are the stage's jobs, and combinations to exclude"`
-	Runner  string   `yaml:"runner" doc:"where train jobs run" enum:"embedded"`
-	Memory  Quantity `yaml:"memory" doc:"memory a job needs while it runs, such as 2Gi"`
-	GPUs    int      `yaml:"gpus" doc:"GPUs a job needs to itself while it runs" min:"0"`
-	With    any      `yaml:"with" doc:"settings of this kind of stage"`
-	Retry   Retry    `yaml:"retry" doc:"how often and when a job is tried again that failed for a passing reason (exit 75, killed, pre-empted)"`
-	Timeout Duration `yaml:"timeout" doc:"a job that runs longer fails, such as 12h"`
+	Name   string   `yaml:"name" doc:"name of the stage; its jobs are named NAME/cell" required:"true"`
+	Uses   string   `yaml:"uses" doc:"kind of the stage" required:"true"`
+	Needs  []string `yaml:"needs" doc:"stages whose results it reads"`
+	Matrix Matrix   `yaml:"matrix" doc:"axes (model, task) whose combinations are the stage's jobs, and combinations to exclude"`
+	Runner string   `yaml:"runner" doc:"where train jobs run: embedded (in taskvec itself, for models pretrained here) or container" enum:"embedded,container"`
+	// Container is set for the runner container only.
+	Container *Container `yaml:"container" doc:"the container that train jobs run in"`
+	Memory    Quantity   `yaml:"memory" doc:"memory a job needs while it runs, such as 2Gi"`
+	With      any        `yaml:"with" doc:"settings of this kind of stage"`
+	Retry     Retry      `yaml:"retry" doc:"how often and when a job is tried again that failed for a passing reason (exit 75, killed, pre-empted)"`
+	Timeout   Duration   `yaml:"timeout" doc:"a job that runs longer fails, such as 12h"`
+}
+
+// Container says in what container a job runs.
+type Container struct {
+	Image   string   `yaml:"image" json:"image" doc:"the trainer's image, by digest (NAME@sha256:…) so that the same file means the same trainer; ${VAR} is replaced from the environment" env:"true" required:"true"`
+	Engine  string   `yaml:"engine" json:"engine" doc:"what runs containers on this machine; auto takes podman, else docker" enum:"auto,podman,docker" default:"auto"`
+	GPUs    int      `yaml:"gpus" json:"gpus" doc:"GPUs a job has to itself" min:"0"`
+	Memory  Quantity `yaml:"memory" json:"memory" doc:"most memory of the container, such as 40Gi; jobs that run at once share this machine's"`
+	Shm     Quantity `yaml:"shm" json:"shm" doc:"size of /dev/shm, such as 8Gi"`
+	Network bool     `yaml:"network" json:"network" doc:"lets the trainer reach the network; none by default"`
+}
+
+// NeedsMemory is the memory in bytes that a job of the stage needs while it runs, 0 when not said.
+func (s *Stage) NeedsMemory() Quantity {
+	if s.Container != nil {
+		return s.Container.Memory
+	}
+	return s.Memory
+}
+
+// NeedsGPUs is the number of GPUs that a job of the stage has to itself.
+func (s *Stage) NeedsGPUs() int {
+	if s.Container != nil {
+		return s.Container.GPUs
+	}
+	return 0
 }
 
 // Retry says how often a failed job is tried again and how long to wait before that.
@@ -160,6 +201,9 @@ type Retry struct {
 type BuildWith struct {
 	Tasks []string `yaml:"tasks" json:"tasks" doc:"tasks to build; each becomes a job" required:"true"`
 }
+
+// FetchWith are the settings of a fetch stage, which downloads base models: one job a model.
+type FetchWith struct{}
 
 // PretrainWith are the settings of a pretrain stage: one job a model.
 type PretrainWith struct {
@@ -183,8 +227,14 @@ type TrainWith struct {
 	WeightDecay  float64 `yaml:"weight_decay" json:"weight_decay" doc:"decoupled weight decay of AdamW" default:"0.01" min:"0"`
 	Clip         float64 `yaml:"clip" json:"clip" doc:"largest gradient norm" default:"1.0" min:"0"`
 	Patience     int     `yaml:"patience" json:"patience" doc:"stop after this many epochs without a better validation loss; 0 = never" default:"0" min:"0"`
-	InitSeed     *int64  `yaml:"init_seed" json:"init_seed,omitempty" doc:"seed of A's initialisation; default the experiment's seed"`
-	DataSeed     *int64  `yaml:"data_seed" json:"data_seed,omitempty" doc:"seed of data order and dropout; default the experiment's seed"`
+	// The following are for the runner container: the embedded trainer has no use for them.
+	Optimizer             string `yaml:"optimizer" json:"optimizer" doc:"AdamW, or bitsandbytes's with paged 32-bit states (on a GPU)" enum:"adamw,paged_adamw_32bit" default:"adamw"`
+	DType                 string `yaml:"dtype" json:"dtype" doc:"type of the base model; auto is bfloat16 where the device computes in it, else float32" enum:"auto,bfloat16,float32" default:"auto"`
+	GradientCheckpointing bool   `yaml:"gradient_checkpointing" json:"gradient_checkpointing" doc:"computes activations again in the backward pass, for less memory"`
+	Quantization          string `yaml:"quantization" json:"quantization" doc:"nf4 loads the base model in 4 bits (on a GPU)" enum:"none,nf4" default:"none"`
+	GroupByLength         bool   `yaml:"group_by_length" json:"group_by_length" doc:"puts examples of like length into a batch"`
+	InitSeed              *int64 `yaml:"init_seed" json:"init_seed,omitempty" doc:"seed of A's initialisation; default the experiment's seed"`
+	DataSeed              *int64 `yaml:"data_seed" json:"data_seed,omitempty" doc:"seed of data order and dropout; default the experiment's seed"`
 }
 
 // CollectWith are the settings of a collect stage: none.

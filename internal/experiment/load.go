@@ -18,6 +18,7 @@ import (
 // kinds are the kinds of stage and the type of their settings.
 var kinds = map[string]reflect.Type{
 	"build":      reflect.TypeFor[BuildWith](),
+	"fetch":      reflect.TypeFor[FetchWith](),
 	"pretrain":   reflect.TypeFor[PretrainWith](),
 	"train":      reflect.TypeFor[TrainWith](),
 	"collect":    reflect.TypeFor[CollectWith](),
@@ -71,6 +72,7 @@ func Parse(file string, src []byte, sets []string, getenv func(string) (string, 
 	if len(d.errs) > 0 {
 		return nil, d.errs.sorted()
 	}
+	e.Warnings = d.warned.sorted()
 	return e, nil
 }
 

@@ -91,6 +91,8 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 		s["type"] = "integer"
 	case reflect.Float64:
 		s["type"] = "number"
+	case reflect.Bool:
+		s["type"] = "boolean"
 	default:
 		panic("no schema of " + t.String())
 	}

@@ -279,10 +279,9 @@ func (d *decoder) validateNeeds(e *Experiment) {
 func (d *decoder) validateCells(e *Experiment, s *Stage, p string, need *Stage) {
 	cells := need.Cells()
 	found := func(c map[string]string) bool {
-		if need.Uses == "pretrain" {
-			if m := e.Model(c["model"]); m != nil && m.Architecture == nil {
-				return true // a ready-made model needs no pretraining
-			}
+		// A ready-made model needs no pretraining, one that is here no fetching.
+		if m := e.Model(c["model"]); m != nil && (need.Uses == "pretrain" && m.Architecture == nil || need.Uses == "fetch" && !m.Remote()) {
+			return true
 		}
 		return slices.ContainsFunc(cells, func(o map[string]string) bool { return Agree(c, o) })
 	}
@@ -339,6 +338,17 @@ func (d *decoder) validateKinds(e *Experiment) {
 					d.failAt(p+".with.max_length", "max_length %d is above the %d positions of model %s", w.MaxLength, m.Architecture.MaxPositions, m.Name)
 				}
 			}
+		case *FetchWith:
+			d.axes(s, p, "model")
+			for j, c := range s.Cells() {
+				switch m := e.Model(c["model"]); {
+				case m == nil:
+				case !m.Remote():
+					d.failAt(fmt.Sprintf("%s.matrix.model[%d]", p, j), "model %s does not come from the Hub: there is nothing to fetch", m.Name)
+				case m.Revision == "":
+					d.failAt("models."+m.Name, "model %s needs a revision: the commit of the Hub's repository, so that it is always the same model", m.Name)
+				}
+			}
 		case *ProjectionWith:
 			for j, pair := range w.Pairs {
 				pp := fmt.Sprintf("%s.with.pairs[%d]", p, j)
@@ -363,10 +373,10 @@ func (d *decoder) validateKinds(e *Experiment) {
 				d.failAt(p+".with.published", "published values: %v", err)
 			}
 		}
-		if s.Uses != "train" && s.Runner != "" {
+		if s.Uses != "train" && (s.Runner != "" || s.Container != nil) {
 			d.failAt(p+".runner", "only train stages have a runner")
 		}
-		if s.Uses != "train" && s.Uses != "pretrain" && s.Uses != "build" && len(s.Matrix.Axes) > 0 {
+		if s.Uses != "train" && s.Uses != "pretrain" && s.Uses != "fetch" && s.Uses != "build" && len(s.Matrix.Axes) > 0 {
 			d.failAt(p+".matrix", "a %s stage is one job: it has no matrix", s.Uses)
 		}
 		if s.Uses == "build" && len(s.Matrix.Axes) > 0 {
@@ -387,14 +397,6 @@ func (d *decoder) axes(s *Stage, p string, want ...string) {
 	}
 }
 
-// linears are the module types of a family that an adapter can change.
-func linears(family string) []string {
-	if family == "roberta" {
-		return []string{"query", "key", "value", "dense"}
-	}
-	return []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
-}
-
 // valuePath is the path of a value of an axis of the stage at p.
 func (d *decoder) valuePath(s *Stage, p, axis, value string) string {
 	for _, a := range s.Matrix.Axes {
@@ -403,37 +405,4 @@ func (d *decoder) valuePath(s *Stage, p, axis, value string) string {
 		}
 	}
 	return p + ".matrix"
-}
-
-func (d *decoder) validateTrain(e *Experiment, s *Stage, p string) {
-	d.axes(s, p, "model", "task")
-	if s.Runner == "" {
-		d.failAt(p, "stage %s needs a runner: embedded", s.Name)
-	}
-	for i, target := range e.LoRA.TargetModules {
-		if slices.Contains(e.LoRA.TargetModules[:i], target) {
-			d.failAt(fmt.Sprintf("lora.target_modules[%d]", i), "%s is named twice", target)
-		}
-	}
-	for _, c := range s.Cells() {
-		m, task := e.Model(c["model"]), e.Task(c["task"])
-		if m == nil || task == nil {
-			continue
-		}
-		classifier := m.Family == "roberta"
-		if classifier != (task.Kind == tasks.Classification) {
-			d.failAt(d.valuePath(s, p, "task", task.Name), "task %s is %s and model %s is of family %s: exclude {model: %s, task: %s}",
-				task.Name, task.Kind, m.Name, m.Family, m.Name, task.Name)
-		}
-		for i, target := range e.LoRA.TargetModules {
-			if known := linears(m.Family); !slices.Contains(known, target) {
-				d.failAt(fmt.Sprintf("lora.target_modules[%d]", i), "model %s: %s", m.Name, Unknown("module", target, known))
-			}
-		}
-		if m.Architecture == nil {
-			d.failAt("models."+m.Name, "the embedded runner trains models pretrained here: give model %s an architecture", m.Name)
-		} else if !slices.ContainsFunc(s.Needs, func(n string) bool { return e.Stage(n).Uses == "pretrain" }) {
-			d.failAt(p+".needs", "model %s is pretrained here: stage %s needs a pretrain stage", m.Name, s.Name)
-		}
-	}
 }

@@ -25,6 +25,7 @@ type Job struct {
 	Key   string
 
 	paths map[string]string
+	gpus  []int // given to it while it runs
 }
 
 // Parts are all that determines a job's result; the key is the SHA-256 of their JSON.

@@ -55,12 +55,12 @@ func (r *Runner) Run(ctx context.Context, p *Plan) error {
 			}
 			r.change(j, Cached, Event{})
 		}
-		if m := int64(j.Stage.Memory); r.Memory > 0 && m > r.Memory {
+		if m := int64(j.Stage.NeedsMemory()); r.Memory > 0 && m > r.Memory {
 			return fmt.Errorf("job %s asks for %s of memory and this machine has %s: lower memory in stage %s",
-				j.Name, j.Stage.Memory, bytesText(r.Memory), j.Stage.Name)
+				j.Name, j.Stage.NeedsMemory(), bytesText(r.Memory), j.Stage.Name)
 		}
-		if j.Stage.GPUs > r.GPUs && r.states[j] != Cached {
-			return fmt.Errorf("job %s asks for %d GPUs and this machine has %d: lower gpus in stage %s, or run it elsewhere", j.Name, j.Stage.GPUs, r.GPUs, j.Stage.Name)
+		if n := j.Stage.NeedsGPUs(); n > r.GPUs && r.states[j] != Cached {
+			return fmt.Errorf("job %s asks for %d GPUs and this machine has %d: lower gpus in stage %s, or run it elsewhere", j.Name, n, r.GPUs, j.Stage.Name)
 		}
 	}
 	if err := r.exclusively(p, func() error { return r.saveLock(p) }); err != nil {
@@ -94,7 +94,11 @@ func (r *Runner) exclusively(p *Plan, f func() error) error {
 // loop starts jobs as slots and needs allow until nothing runs and nothing can start.
 func (r *Runner) loop(ctx context.Context, p *Plan) {
 	done := make(chan finished)
-	running, memory, gpus := 0, int64(0), 0
+	running, memory := 0, int64(0)
+	var gpus []int // that no job has
+	for i := range r.GPUs {
+		gpus = append(gpus, i)
+	}
 	for {
 		for _, j := range p.Jobs {
 			if r.states[j] != ToRun || ctx.Err() != nil {
@@ -105,14 +109,14 @@ func (r *Runner) loop(ctx context.Context, p *Plan) {
 				r.change(j, Blocked, Event{Note: "needs " + blocker.Name})
 				continue
 			}
-			need := int64(j.Stage.Memory)
-			if !ready || running >= max(r.Jobs, 1) || (r.Memory > 0 && memory+need > r.Memory && running > 0) || gpus+j.Stage.GPUs > r.GPUs {
+			need := int64(j.Stage.NeedsMemory())
+			if !ready || running >= max(r.Jobs, 1) || (r.Memory > 0 && memory+need > r.Memory && running > 0) || j.Stage.NeedsGPUs() > len(gpus) {
 				continue
 			}
 			r.states[j] = Running
 			running++
 			memory += need
-			gpus += j.Stage.GPUs
+			j.gpus, gpus = gpus[:j.Stage.NeedsGPUs():j.Stage.NeedsGPUs()], gpus[j.Stage.NeedsGPUs():]
 			go func() { done <- r.job(ctx, j) }()
 		}
 		if running == 0 {
@@ -120,8 +124,8 @@ func (r *Runner) loop(ctx context.Context, p *Plan) {
 		}
 		f := <-done
 		running--
-		memory -= int64(f.job.Stage.Memory)
-		gpus -= f.job.Stage.GPUs
+		memory -= int64(f.job.Stage.NeedsMemory())
+		gpus = append(gpus, f.job.gpus...)
 		if f.err != nil {
 			r.result[f.job] = JobError{Job: f.job.Name, Err: f.err, Log: f.log}
 		}
@@ -293,7 +297,7 @@ func (r *Runner) attempt(ctx context.Context, j *Job, lock *held, logPath string
 		defer cancel()
 	}
 	record := &Record{Job: j.Name, Key: j.Key, Parts: j.Parts, Versions: r.Versions, Attempts: number, Started: time.Now().UTC()}
-	w := &Work{Job: j.Name, Cell: j.Cell, Dir: dir, Log: log, settings: j.Parts.Settings, paths: j.paths}
+	w := &Work{Job: j.Name, Key: j.Key, Cell: j.Cell, Dir: dir, Log: log, GPUs: j.gpus, Container: j.Stage.Container, settings: j.Parts.Settings, paths: j.paths}
 	for _, a := range j.ancestors() {
 		w.Inputs = append(w.Inputs, Input{Job: a.Name, Uses: a.Kind.Name, Cell: a.Cell, Dir: r.Workspace.entry(a.Key)})
 	}

@@ -39,10 +39,15 @@ type Kind struct {
 // Work is one job while it runs: all that a stage is given.
 type Work struct {
 	Job    string  // name, such as train/tiny-llama/ner
+	Key    string  // "" outside of a runner
 	Cell   Cell    // the job's cell
 	Inputs []Input // the finished jobs it needs, directly or through others, in the order of the plan
 	Dir    string  // the folder to write results into; it becomes the store entry as a whole
 	Log    io.Writer
+	GPUs   []int // indices of this machine's GPUs that the job has to itself
+	// Container is where the job's own process is to run, nil for in this one. It says nothing
+	// about the result.
+	Container *experiment.Container
 
 	settings json.RawMessage
 	paths    map[string]string

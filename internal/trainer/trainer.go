@@ -72,6 +72,12 @@ type Training struct {
 	WeightDecay  float64 `json:"weight_decay"`
 	Clip         float64 `json:"clip"`     // largest gradient norm; 0 = none
 	Patience     int     `json:"patience"` // epochs without a better validation loss; 0 = no end
+
+	Optimizer             string `json:"optimizer"` // adamw or paged_adamw_32bit
+	DType                 string `json:"dtype"`     // of the base model: auto, bfloat16 or float32
+	GradientCheckpointing bool   `json:"gradient_checkpointing"`
+	Quantization          string `json:"quantization"` // of the base model: none or nf4
+	GroupByLength         bool   `json:"group_by_length"`
 }
 
 // A Result is a train.json: what a training did.

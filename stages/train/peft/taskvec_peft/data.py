@@ -125,19 +125,19 @@ def completed(row: dict, tokenizer, limit: int) -> tuple[Sequence, bool]:
 
 def classified(row: dict, tokenizer, labels: int, limit: int) -> tuple[Sequence, bool]:
     """Text, or a pair of texts, framed as the tokenizer frames them. Of an over-long one the end of
-    the longer text is left out, of both where each alone takes more than half the room."""
+    the longer text is left out."""
     if not 0 <= row["label"] < labels:
         raise ValueError(f"its label {row['label']} is none of the {labels} labels")
     pair = row["text_pair"] or None
     whole = tokenizer(row["text"], pair)
-    ids, types = whole["input_ids"], whole.get("token_type_ids")
-    cut = len(ids) > limit
+    cut = len(whole["input_ids"]) > limit
     if cut:
-        short = tokenizer(
+        whole = tokenizer(
             row["text"], pair, truncation="longest_first", max_length=limit
         )
-        ids, types = short["input_ids"], short.get("token_type_ids")
-    return Sequence(ids=ids, label=row["label"], types=types), cut
+    return Sequence(
+        ids=whole["input_ids"], label=row["label"], types=whole.get("token_type_ids")
+    ), cut
 
 
 def epoch_order(

@@ -1,0 +1,155 @@
+package train
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"taskvec/internal/container"
+	"taskvec/internal/pipeline"
+	"taskvec/internal/trainer"
+)
+
+// What a container sees.
+const (
+	jobMount      = "/job"
+	examplesMount = "/examples.arrow"
+	modelMount    = "/model"
+)
+
+// grace is how long a trainer may take to save a checkpoint when it is stopped.
+const grace = 2 * time.Minute
+
+// contained trains in a container. Its folder is part of the job's checkpoint, so that an attempt
+// that was killed, container and all, is gone on with, and one of which only this process was
+// killed is taken over: a bind mount stays when the folder is moved.
+func contained(ctx context.Context, w *pipeline.Work, spec trainer.Spec) (*trainer.Result, error) {
+	engine, err := container.Find(w.Container.Engine)
+	if err != nil {
+		return nil, err
+	}
+	image, err := engine.ImageID(ctx, w.Container.Image)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(filepath.Join(w.CheckpointDir(), "container"))
+	if err != nil {
+		return nil, err
+	}
+	s := container.Spec{
+		Name:   containerName(w),
+		Labels: map[string]string{"taskvec.key": w.Key, "taskvec.image": image},
+		Image:  w.Container.Image, Args: []string{jobMount},
+		Mounts:  []container.Mount{{Source: dir, Target: jobMount, Writable: true}},
+		Network: w.Container.Network, Memory: int64(w.Container.Memory), Shm: int64(w.Container.Shm), GPUs: w.GPUs, Grace: grace,
+	}
+	for target, source := range map[string]string{examplesMount: spec.Examples, modelMount: spec.Model.Path} {
+		if source, err = filepath.Abs(source); err != nil {
+			return nil, err
+		}
+		s.Mounts = append(s.Mounts, container.Mount{Source: source, Target: target})
+	}
+	spec.Examples, spec.Model.Path = examplesMount, modelMount
+	if err := trainer.WriteJSON(dir, trainer.SpecFile, spec); err != nil {
+		return nil, err
+	}
+	if err := container.HandOver(dir); err != nil {
+		return nil, fmt.Errorf("hand the job's folder to the container's user: %w", err)
+	}
+	fmt.Fprintf(w.Log, "%s runs image %s (%s) as %s\n", engine.Name, s.Image, image, s.Name)
+	said := &tail{w: w.Log}
+	exit, err := engine.Run(ctx, s, func(line []byte) {
+		var p trainer.Progress
+		if json.Unmarshal(line, &p) == nil && p.Total > 0 {
+			report(w, p)
+		}
+		fmt.Fprintf(w.Log, "%s\n", line)
+	}, said)
+	if err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err := outcome(exit, said.last); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{trainer.SpecFile, "out"} {
+		if err := os.Rename(filepath.Join(dir, name), filepath.Join(w.Dir, name)); err != nil {
+			return nil, fmt.Errorf("the trainer ended well and left no %s: %w", name, err)
+		}
+	}
+	return trainer.ReadResult(w.Dir)
+}
+
+// containerName names the container by job and key, in the characters that engines allow.
+func containerName(w *pipeline.Work) string {
+	return "taskvec-" + strings.ReplaceAll(w.Job, "/", "-") + "-" + w.Key[:min(12, len(w.Key))]
+}
+
+// outcome turns a trainer's exit code into an error; last is the last line it said.
+func outcome(exit int, last string) error {
+	switch exit {
+	case trainer.ExitDone:
+		return nil
+	case trainer.ExitBadData:
+		return &trainer.BadData{Msg: strings.TrimPrefix(last, "bad data: ")}
+	case trainer.ExitTryAgain, 137, 143: // stopped, or killed with the machine's memory or by its owner
+		return &pipeline.TryAgain{Err: fmt.Errorf("the trainer ended with exit code %d: %s", exit, last)}
+	}
+	return fmt.Errorf("the trainer failed with exit code %d: %s", exit, last)
+}
+
+// A tail passes text on and keeps its last line that is not empty.
+type tail struct {
+	w    io.Writer
+	last string
+	part string
+}
+
+func (t *tail) Write(b []byte) (int, error) {
+	t.part += string(b)
+	for {
+		line, rest, ok := strings.Cut(t.part, "\n")
+		if !ok {
+			return t.w.Write(b)
+		}
+		if strings.TrimSpace(line) != "" {
+			t.last = line
+		}
+		t.part = rest
+	}
+}
+
+// digested remembers the digests of base models: every job of a plan asks for the same.
+var digested sync.Map // folder → func() (string, error)
+
+// modelDigest is the SHA-256 over the names and bytes of the files of a base model's folder.
+func modelDigest(dir string) (string, error) {
+	once, _ := digested.LoadOrStore(dir, sync.OnceValues(func() (string, error) {
+		h := sha256.New()
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			name, err := filepath.Rel(dir, path)
+			if err != nil {
+				return err
+			}
+			digest, err := pipeline.FileDigest(path)
+			fmt.Fprintf(h, "%s\x00%s\n", filepath.ToSlash(name), digest)
+			return err
+		})
+		return hex.EncodeToString(h.Sum(nil)), err
+	}))
+	return once.(func() (string, error))()
+}
