@@ -1,6 +1,9 @@
 package datasets
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // unescaped are the words that corpora write otherwise than they read.
 var unescaped = map[string]string{
@@ -11,53 +14,84 @@ var unescaped = map[string]string{
 // contractions are the tokens, in lower case, that were cut off the word before them.
 var contractions = map[string]bool{
 	"'s": true, "'re": true, "'ve": true, "'ll": true, "'d": true, "'m": true, "n't": true, "'": true,
+	"’s": true, "’re": true, "’ve": true, "’ll": true, "’d": true, "’m": true, "n’t": true, "’": true,
 }
 
-// Detokenize returns tokens as running text. No space stands before . , : ; ? ! % and closing
-// brackets and quotation marks, none after $ and opening ones, none before what was cut off a word
-// ('s, n't and their like), and none around a hyphen tagged HYPH. -LRB- reads (, “ and ” read ",
-// /. and /? read . and ?.
+// halves are words, in lower case, that the Penn Treebank cuts in two.
+var halves = map[[2]string]bool{
+	{"gon", "na"}: true, {"wan", "na"}: true, {"got", "ta"}: true, {"lem", "me"}: true, {"gim", "me"}: true, {"'t", "is"}: true, {"'t", "was"}: true,
+}
+
+// Detokenize returns tokens as running text. No space stands before . , : ; ? ! % and their like and
+// closing brackets and quotation marks, none after $ £ € and opening ones, none before what was cut
+// off a word ('s, n't, the na of gonna), none around a hyphen tagged HYPH (but one after it in two-
+// and three-day) and a slash. -LRB- reads (, “ and ” read ", /. and /? read . and ?. The full stop of
+// a sentence that ends in an abbreviation is not doubled.
 func Detokenize(tokens []Token) string {
 	var b strings.Builder
 	joined := true // no space before the next token
 	quoted := false
 	for i := range tokens {
 		t := &tokens[i]
-		left, right := t.joins(&quoted)
+		word, ok := unescaped[t.Word]
+		if !ok {
+			word = t.Word
+		}
+		if word == "." && i > 0 && abbreviated(tokens[i-1].Word) {
+			continue
+		}
+		left, right := joins(tokens, i, &quoted)
 		if !left && !joined {
 			b.WriteByte(' ')
 		}
-		if word, ok := unescaped[t.Word]; ok {
-			b.WriteString(word)
-		} else {
-			b.WriteString(t.Word)
-		}
+		b.WriteString(word)
 		joined = right
 	}
 	return b.String()
 }
 
-// joins says whether a token stands without a space after the token before it, and before the one
+// abbreviated says whether a word ends in the full stop of an abbreviation.
+func abbreviated(word string) bool {
+	stem, ok := strings.CutSuffix(word, ".")
+	return ok && strings.Trim(stem, "./") != ""
+}
+
+// joins says whether token i stands without a space after the token before it, and before the one
 // after it. quoted tells opening from closing where a corpus writes both alike, as ".
-func (t *Token) joins(quoted *bool) (left, right bool) {
+func joins(tokens []Token, i int, quoted *bool) (left, right bool) {
+	t := &tokens[i]
 	switch t.Word {
-	case ".", ",", ":", ";", "?", "!", "%", "...", "/.", "/?", "-RRB-", "-RSB-", "-RCB-", ")", "]", "}", "''":
+	case "%", "/.", "/?", "-RRB-", "-RSB-", "-RCB-", ")", "]", "}", "''", "”":
 		return true, false
-	case "-LRB-", "-LSB-", "-LCB-", "(", "[", "{", "``", "`":
+	case "-LRB-", "-LSB-", "-LCB-", "(", "[", "{", "``", "`", "“", "‘":
 		return false, true
+	case "/":
+		return true, true
 	case `"`:
 		*quoted = !*quoted
 		return !*quoted, *quoted
 	case "'":
 		return t.POS != "``", t.POS == "``"
 	}
-	switch {
+	switch word := strings.ToLower(t.Word); {
 	case t.POS == "HYPH":
-		return true, true
-	case strings.HasSuffix(t.Word, "$"):
+		return true, !hanging(tokens, i)
+	case t.POS == "$", t.POS == "#", strings.HasSuffix(word, "$"), word == "£", word == "€", word == "¥":
 		return false, true
+	case contractions[word], strings.Trim(word, ".,:;?!…") == "":
+		return true, false
+	default:
+		return i > 0 && halves[[2]string{strings.ToLower(tokens[i-1].Word), word}], false
 	}
-	return contractions[strings.ToLower(t.Word)], false
+}
+
+// hanging says whether the hyphen at token i ends a half word, as in two- and three-day. In
+// cat-and-mouse it does not.
+func hanging(tokens []Token, i int) bool {
+	if i+1 == len(tokens) || !slices.Contains([]string{"and", "or", "to"}, strings.ToLower(tokens[i+1].Word)) {
+		return false
+	}
+	return i+2 == len(tokens) || tokens[i+2].POS != "HYPH"
 }
 
 // Text is the sentence as running text.
