@@ -4,7 +4,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 RUFF        := ruff==0.17.6
 CACHE       ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/taskvec
 
-.PHONY: test test-real lint bench bench-compare generate
+.PHONY: test test-real lint bench bench-compare bench-readers generate
 
 test: ## every test that needs Go alone
 	$(GO) test -timeout 30m $(TESTFLAGS) ./...
@@ -28,6 +28,11 @@ bench-compare: ## comparing 13 adapters of a 7B model, beside NumPy on the same 
 	@mkdir -p $(CACHE)
 	$(GO) test -c -o $(CACHE)/compare.test ./stages/compare
 	"$$(.ci/python)" stages/compare/testdata/bench.py $(CACHE)/compare.test $(RUNS)
+
+bench-readers: ## reading CoNLL-2012 on every core, beside allennlp-models on the same files in the same run
+	@mkdir -p $(CACHE)
+	$(GO) test -c -o $(CACHE)/readers.test ./datasets
+	"$$(.ci/readers)" datasets/testdata/bench.py $(CACHE)/readers.test $(RUNS)
 
 generate: ## configs/schema.json, the sample corpus's CoNLL files and the golden files
 	$(GO) test ./internal/experiment ./datasets/sample -update

@@ -1,0 +1,112 @@
+package datasets
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"taskvec/datasets/sample"
+)
+
+// benchCopies is how many times the benchmark's corpus holds the sample's documents.
+const benchCopies = 100
+
+// benchCorpus returns a folder of two corpora of the same documents, the sample's copied many
+// times: files, a folder of one document a file, and file, one file. They are written once and
+// left, so that the peer can read them too.
+func benchCorpus(b *testing.B) string {
+	root := filepath.Join(os.TempDir(), fmt.Sprintf("taskvec-bench-conll-%d", benchCopies))
+	if _, err := os.Stat(filepath.Join(root, "done")); err == nil {
+		return root
+	}
+	c, err := OpenFS("sample", sample.Files())
+	if err != nil {
+		b.Fatal(err)
+	}
+	docs, _, err := c.Documents(Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var all bytes.Buffer
+	for copy := range benchCopies {
+		for _, d := range docs {
+			var text bytes.Buffer
+			renamed := *d
+			renamed.ID = fmt.Sprintf("%s_%03d", d.ID, copy)
+			if err := WriteCoNLL(&text, &renamed); err != nil {
+				b.Fatal(err)
+			}
+			save(b, filepath.Join(root, "files", fmt.Sprint(copy), filepath.Base(d.File)), text.Bytes())
+			all.Write(text.Bytes())
+		}
+	}
+	save(b, filepath.Join(root, "file", "all.gold_conll"), all.Bytes())
+	save(b, filepath.Join(root, "done"), nil)
+	return root
+}
+
+func save(b *testing.B, path string, src []byte) {
+	err := os.MkdirAll(filepath.Dir(path), 0o777)
+	if err == nil {
+		err = os.WriteFile(path, src, 0o666)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkCorpus reads every document of a corpus, trees included, and lets it go: one document a
+// file, or all in one file, on one processor, two and so on up to all. Beside it stands counting.
+func BenchmarkCorpus(b *testing.B) {
+	root := benchCorpus(b)
+	for _, layout := range []string{"files", "file"} {
+		c, err := Open(filepath.Join(root, layout))
+		if err != nil {
+			b.Fatal(err)
+		}
+		var size int64
+		for _, file := range c.files {
+			info, err := fs.Stat(c.fsys, file)
+			if err != nil {
+				b.Fatal(err)
+			}
+			size += info.Size()
+		}
+		for _, part := range []struct {
+			name string
+			read func() (documents int, err error)
+		}{
+			{"read", func() (documents int, err error) {
+				err = inOrder(c.units, Unit.read, func(r reading) error {
+					documents += len(r.docs)
+					return nil
+				})
+				return documents, err
+			}},
+			{"count", func() (int, error) {
+				n, err := Count(c)
+				if err != nil {
+					return 0, err
+				}
+				return n.Documents, nil
+			}},
+		} {
+			for cores := 1; cores <= runtime.NumCPU(); cores *= 2 {
+				b.Run(fmt.Sprintf("%s/%s/cores=%d", layout, part.name, cores), func(b *testing.B) {
+					defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+					b.SetBytes(size)
+					for b.Loop() {
+						documents, err := part.read()
+						if err != nil || documents != 48*benchCopies {
+							b.Fatalf("%d documents, error %v", documents, err)
+						}
+					}
+				})
+			}
+		}
+	}
+}
