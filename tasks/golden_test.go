@@ -61,3 +61,48 @@ func TestContinuedVerb(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestDocumentation holds the worked examples of docs/tasks.md to what is built.
+func TestDocumentation(t *testing.T) {
+	src, err := os.ReadFile("testdata/example.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../docs/tasks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(text)
+	in := &Input{Document: annotated(t, string(src)), Summary: "A summary."}
+	if !strings.Contains(page, "\n> "+in.Text()+"\n") {
+		t.Errorf("the document is not on the page: %s", in.Text())
+	}
+	for _, task := range catalogue {
+		examples, skipped := task.Examples(in)
+		if skipped != "" {
+			t.Errorf("%s: skipped %q", task.Name, skipped)
+			continue
+		}
+		var want []string // on the page
+		switch task.Family {
+		case LinguisticFamily:
+			want = []string{"### " + task.Name + "\n`" + task.Prompt + "`\n", "\n> " + strings.TrimSuffix(examples[0].Completion, "\n") + "\n"}
+		case CountingFamily:
+			prompt := strings.TrimPrefix(task.Prompt, "In the following document, ")
+			want = []string{"| `" + task.Name + "` | " + prompt + " | " + strings.TrimSuffix(examples[0].Completion, "\n") + " |\n"}
+		case SummaryFamily:
+			want = []string{"`" + task.Name + "`", "`" + task.Prompt + "`"}
+		case ClassificationFamily:
+			var labels []string
+			for _, e := range examples {
+				labels = append(labels, task.Labels[e.Label])
+			}
+			want = []string{"| `" + task.Name + "` | ", " | " + strings.Join(labels, " ") + " |\n"}
+		}
+		for _, w := range want {
+			if !strings.Contains(page, w) {
+				t.Errorf("%s: not on the page: %s", task.Name, w)
+			}
+		}
+	}
+}
