@@ -131,8 +131,11 @@ func isComplement(s *datasets.Sentence, j int, word string) bool {
 		if c.Start >= s.Tree[j].Start {
 			break
 		}
-		if adjacent = c.node < 0 && strings.HasPrefix(s.Tokens[c.Start].POS, "VB"); adjacent {
-			verb = strings.ToLower(s.Tokens[c.Start].Word)
+		switch {
+		case c.node < 0 && strings.HasPrefix(s.Tokens[c.Start].POS, "VB"):
+			verb, adjacent = strings.ToLower(s.Tokens[c.Start].Word), true
+		case c.node >= 0 || s.Tokens[c.Start].POS != "RB": // was not because …
+			adjacent = false
 		}
 	}
 	if adjacent && slices.Contains(be, verb) {

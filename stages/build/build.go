@@ -19,7 +19,7 @@ import (
 )
 
 // Kind is the build stage: one job a task.
-var Kind = pipeline.Kind{Name: "build", Version: 1, Resolve: resolve, Run: run}
+var Kind = pipeline.Kind{Name: "build", Version: 2, Resolve: resolve, Run: run}
 
 // The files a build job writes.
 const (
