@@ -10,7 +10,8 @@ import (
 // A Summary is a reference summary of one document: one line of a summaries.jsonl.
 type Summary struct {
 	Document string  `json:"document"` // the document's id
-	Share    float64 `json:"share"`    // length aimed at, as a share of the document's words: 0.1 or 0.5
+	Part     int     `json:"part,omitempty"`
+	Share    float64 `json:"share"` // length aimed at, as a share of the document's words: 0.1 or 0.5
 	Summary  string  `json:"summary"`
 }
 
@@ -18,10 +19,10 @@ type Summary struct {
 // of the same document and share, is an *Error.
 func ReadSummaries(name string, src []byte) ([]Summary, error) {
 	return readLines(name, src, `summary, {"document": …, "share": 0.1, "summary": …}`, func(s *Summary) (string, error) {
-		if s.Document == "" || s.Summary == "" || s.Share <= 0 || s.Share > 1 {
+		if s.Document == "" || s.Summary == "" || s.Part < 0 || s.Share <= 0 || s.Share > 1 {
 			return "", errors.New("needs a document, a summary and a share above 0 and at most 1")
 		}
-		return fmt.Sprintf("summary of share %g of document %s", s.Share, s.Document), nil
+		return fmt.Sprintf("summary of share %g of document %s part %d", s.Share, s.Document, s.Part), nil
 	})
 }
 

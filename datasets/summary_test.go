@@ -12,9 +12,9 @@ func TestReadSummaries(t *testing.T) {
 	}
 	got, err := read(`{"document": "nw/x", "share": 0.1, "summary": "A \"b\"."}
 
-{"document": "nw/x", "share": 0.5, "summary": "Longer."}
+{"document": "nw/x", "part": 2, "share": 0.5, "summary": "Longer."}
 `)
-	want := []Summary{{"nw/x", 0.1, `A "b".`}, {"nw/x", 0.5, "Longer."}}
+	want := []Summary{{"nw/x", 0, 0.1, `A "b".`}, {"nw/x", 2, 0.5, "Longer."}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v, error %v", got, want, err)
 	}
@@ -27,7 +27,7 @@ func TestReadSummaries(t *testing.T) {
 		`{"document": "d", "share": 1.5, "summary": "s"}`: "s.jsonl:1: needs a document, a summary and a share above 0 and at most 1",
 		`{"document": "d", "share": 0.1}`:                 "s.jsonl:1: needs a document, a summary and a share above 0 and at most 1",
 		`{"share": 0.1, "summary": "s"}`:                  "s.jsonl:1: needs a document, a summary and a share above 0 and at most 1",
-		line + "\n\n" + line:                              "s.jsonl:3: the summary of share 0.1 of document d stands in line 1 already",
+		line + "\n\n" + line:                              "s.jsonl:3: the summary of share 0.1 of document d part 0 stands in line 1 already",
 	} {
 		_, err := read(text)
 		var bad *Error
@@ -70,7 +70,7 @@ func FuzzReadSummaries(f *testing.F) {
 		}
 		seen := map[Summary]bool{}
 		for _, s := range summaries {
-			key := Summary{Document: s.Document, Share: s.Share}
+			key := Summary{Document: s.Document, Part: s.Part, Share: s.Share}
 			if s.Document == "" || s.Summary == "" || !(s.Share > 0 && s.Share <= 1) || seen[key] {
 				t.Fatalf("%+v of %+v", s, summaries)
 			}

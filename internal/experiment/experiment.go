@@ -15,14 +15,16 @@ import (
 
 // An Experiment is one decoded and validated experiment file, defaults filled in.
 type Experiment struct {
-	Name   string  `yaml:"experiment" doc:"name of the experiment and of its folder in the workspace" required:"true"`
-	Seed   int64   `yaml:"seed" doc:"the seed everything random is derived from" default:"1234"`
-	Corpus Corpus  `yaml:"corpus" doc:"the documents the tasks are built from"`
-	Models Models  `yaml:"models" doc:"base models by name" required:"true"`
-	Sets   Sets    `yaml:"sets" doc:"classification sets by name: the known ones (such as rte) need a path, your own their columns and labels too"`
-	Tasks  Tasks   `yaml:"tasks" doc:"tasks of your own by name, beside those of the catalogue"`
-	LoRA   LoRA    `yaml:"lora" doc:"settings of every adapter trained"`
-	Stages []Stage `yaml:"stages" doc:"the kinds of work, in any order that needs allows" required:"true"`
+	Name   string `yaml:"experiment" doc:"name of the experiment and of its folder in the workspace" required:"true"`
+	Seed   int64  `yaml:"seed" doc:"the seed everything random is derived from" default:"1234"`
+	Corpus Corpus `yaml:"corpus" doc:"the documents the tasks are built from"`
+	// Summaries say where the reference summaries of the summary tasks come from.
+	Summaries Summaries `yaml:"summaries" doc:"where the reference summaries of the summary tasks come from"`
+	Models    Models    `yaml:"models" doc:"base models by name" required:"true"`
+	Sets      Sets      `yaml:"sets" doc:"classification sets by name: the known ones (such as rte) need a path, your own their columns and labels too"`
+	Tasks     Tasks     `yaml:"tasks" doc:"tasks of your own by name, beside those of the catalogue"`
+	LoRA      LoRA      `yaml:"lora" doc:"settings of every adapter trained"`
+	Stages    []Stage   `yaml:"stages" doc:"the kinds of work, in any order that needs allows" required:"true"`
 
 	// File is the path the experiment was read from; relative paths in it start at its folder.
 	File string `yaml:"-"`
@@ -37,6 +39,12 @@ type Corpus struct {
 	Genres []string `yaml:"genres" doc:"keep only documents of these genres (first part of the document id)"`
 	Split  Split    `yaml:"split" doc:"documents drawn for each split; without it the corpus's own train, development and test folders"`
 	Lists  Lists    `yaml:"lists" doc:"files that list each split's documents, in place of the corpus's folders"`
+}
+
+// Summaries are the source of reference summaries.
+type Summaries struct {
+	From string `yaml:"from" doc:"corpus (the sample corpus has its own) or file" enum:"corpus,file" default:"corpus"`
+	Path string `yaml:"path" doc:"JSONL file, {\"document\": id, \"part\": 0, \"share\": 0.1, \"summary\": text} a line; ${VAR} is replaced from the environment" env:"true"`
 }
 
 // Lists are the files that name each split's documents, one id a line; all empty means none.

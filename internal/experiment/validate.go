@@ -48,6 +48,9 @@ func (d *decoder) validate(e *Experiment) {
 	if s := e.Corpus.Split; s != (Split{}) && (s.Train == 0 || s.Validation == 0 || s.Test == 0) {
 		d.failAt("corpus.split", "a split needs at least one train, one validation and one test document")
 	}
+	if s := e.Summaries; (s.From == "file") != (s.Path != "") {
+		d.failAt("summaries", "summaries from a file need a path, and others have none")
+	}
 	if l := e.Corpus.Lists; l != (Lists{}) {
 		if l.Train == "" || l.Validation == "" || l.Test == "" {
 			d.failAt("corpus.lists", "lists need a file for each of train, validation and test")

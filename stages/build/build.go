@@ -53,7 +53,7 @@ func resolve(e *experiment.Experiment, _ *experiment.Stage, c pipeline.Cell) (an
 	case i >= 0:
 		set.Own, err = resolveOwn(e, &e.Tasks[i], paths)
 	case tasks.Lookup(set.Task).Family == tasks.SummaryFamily:
-		set.Summaries, err = corpus.summariesDigest()
+		set.Summaries, err = resolveSummaries(e, paths)
 	}
 	return set, paths, err
 }
@@ -78,6 +78,11 @@ func (s *settings) examples(path func(string) string, load func() (*Corpus, erro
 	c, err := load()
 	if err != nil {
 		return t, nil, nil, err
+	}
+	if s.Summaries != "" {
+		if err := c.addSummaries(path(summariesPath), s.Summaries); err != nil {
+			return t, nil, nil, err
+		}
 	}
 	rows, report, err := Examples(t, c)
 	return t, rows, report, err

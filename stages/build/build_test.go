@@ -259,7 +259,7 @@ func TestErrors(t *testing.T) {
 		files                map[string]string
 		settings, task, want string
 	}{
-		{standard, "", "sum", "DIR: task sum finds no train example (documents skipped: 4: no reference summary of this length): this corpus comes without such summaries, which must be supplied; take the task out"},
+		{standard, "", "sum", "DIR: task sum finds no train example (documents skipped: 4: no reference summary of this length): give summaries of this length in a file (summaries: {from: file, path: …}), or take the task out"},
 		{without("train/nw/b.gold_conll"), "", "ner", "DIR: task ner finds no train example (documents skipped: 1: named entities not annotated)"},
 		{without("test/bn/d.gold_conll"), "", "ner", "DIR: task ner finds no test example (documents skipped: 1: named entities not annotated)"},
 		{standard, ", genres: [bn]", "ner", "DIR: task ner finds no train example"},
@@ -301,6 +301,13 @@ func TestSummaryShares(t *testing.T) {
 	e := parse(t, filepath.Join(t.TempDir(), "x.yaml"), "{format: sample}", "")
 	c, err := Load(e)
 	if err != nil {
+		t.Fatal(err)
+	}
+	digest, err := resolveSummaries(e, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.addSummaries("", digest); err != nil {
 		t.Fatal(err)
 	}
 	rows, _, err := Examples(tasks.Lookup("sum"), c)

@@ -1,8 +1,6 @@
 package build
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -150,7 +148,7 @@ func (s *CorpusSettings) Load(path func(string) string) (*Corpus, error) {
 	if digest != s.Digest {
 		return nil, changed(name)
 	}
-	c := &Corpus{Name: name, Summaries: map[summaryKey]string{}}
+	c := &Corpus{Name: name}
 	var problems []datasets.Problem
 	c.Documents, problems, err = files.Documents(datasets.Options{Genres: s.Genres, Split: s.Split, Seed: s.Seed})
 	if err != nil {
@@ -175,10 +173,7 @@ func (s *CorpusSettings) Load(path func(string) string) (*Corpus, error) {
 	if err := datasets.OneSplit(c.Documents); err != nil {
 		return nil, err
 	}
-	if s.Format == "sample" {
-		err = c.addSummaries(sample.Files(), sample.Summaries)
-	}
-	return c, err
+	return c, nil
 }
 
 // changed says that the files at path are no longer those a job was planned with.
@@ -193,33 +188,4 @@ func Load(e *experiment.Experiment) (*Corpus, error) {
 		return nil, err
 	}
 	return set.Load(func(name string) string { return paths[name] })
-}
-
-// addSummaries takes the summaries of documents in one part from a file.
-func (c *Corpus) addSummaries(fsys fs.FS, name string) error {
-	src, err := fs.ReadFile(fsys, name)
-	if err != nil {
-		return fmt.Errorf("read summaries: %w", err)
-	}
-	summaries, err := datasets.ReadSummaries(name, src)
-	if err != nil {
-		return err
-	}
-	for _, s := range summaries {
-		c.Summaries[summaryKey{(&datasets.Document{ID: s.Document}).Key(), s.Share}] = s.Summary
-	}
-	return nil
-}
-
-// summariesDigest is the SHA-256 of the reference summaries, "" when the format has none.
-func (s *CorpusSettings) summariesDigest() (string, error) {
-	if s.Format != "sample" {
-		return "", nil
-	}
-	text, err := fs.ReadFile(sample.Files(), sample.Summaries)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:]), nil
 }

@@ -203,7 +203,7 @@ func (r *Report) because() string {
 	}
 	because := fmt.Sprintf(" (%s skipped: %s)", r.unit(), strings.Join(reasons, "; "))
 	if r.Family == tasks.SummaryFamily {
-		because += ": this corpus comes without such summaries, which must be supplied; take the task out"
+		because += ": give summaries of this length in a file (summaries: {from: file, path: …}), or take the task out"
 	}
 	return because
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"taskvec/datasets"
+	"taskvec/internal/experiment"
 	"taskvec/internal/table"
 )
 
@@ -174,5 +175,42 @@ func TestOneSplit(t *testing.T) {
 	want := "DIR/train/nw/a.gold_conll:1: document nw/a part 0 is in train and its part 1 in test (DIR/test/nw/a.gold_conll:1): a document belongs to one split"
 	if err == nil || strings.ReplaceAll(err.Error(), filepath.Join(filepath.Dir(e.File), "corpus"), "DIR") != want {
 		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+// TestSummaries takes reference summaries from a file, by document and part.
+func TestSummaries(t *testing.T) {
+	e := corpus(t, standard, "")
+	file := filepath.Join(filepath.Dir(e.File), "summaries.jsonl")
+	e.Summaries = experiment.Summaries{From: "file", Path: "summaries.jsonl"}
+	text := `{"document": "nw/b", "share": 0.1, "summary": "Wet."}
+{"document": "nw/a", "share": 0.5, "summary": "Too long."}
+{"document": "nw/c", "part": 1, "share": 0.1, "summary": "Dull."}
+{"document": "bn/d", "share": 0.1, "summary": "Mixed."}
+`
+	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := job(t, e, "sum")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, _, err := table.Read[table.Example](filepath.Join(dir, ExamplesFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range rows {
+		got = append(got, r.ID+" "+strings.TrimSpace(r.Completion))
+	}
+	if want := "nw/b/0 Wet.; nw/c/1 Dull.; bn/d/0 Mixed."; strings.Join(got, "; ") != want {
+		t.Errorf("got %s, want %s", strings.Join(got, "; "), want)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	var bad *datasets.Error
+	if _, err := job(t, e, "sum"); !errors.As(err, &bad) || err.Error() != file+": there is no such file: it is to hold the reference summaries" {
+		t.Errorf("got %v", err)
 	}
 }
