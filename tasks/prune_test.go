@@ -40,10 +40,7 @@ func TestPruned(t *testing.T) {
 		grow(0, 3, false)
 		s.Tree[0].End, s.Tree[0].Next = len(s.Tokens), len(s.Tree)
 		answer, skipped := without([]string{"PP"})(&Input{Document: &datasets.Document{Sentences: []datasets.Sentence{*s}}})
-		var got []string
-		for _, field := range strings.FieldsFunc(answer, func(r rune) bool { return r != 'w' && r != 'x' && (r < '0' || r > '9') }) {
-			got = append(got, field)
-		}
+		got := strings.FieldsFunc(answer, func(r rune) bool { return r != 'w' && r != 'x' && (r < '0' || r > '9') })
 		if strings.Join(got, " ") != strings.Join(want, " ") || (answer == "") != (skipped != "") {
 			t.Fatalf("%v is pruned to %q, skipped %q, want the words %v", s, answer, skipped, want)
 		}
