@@ -131,23 +131,21 @@ func (c *Corpus) pieces(file string, size int, yield func(Unit, error) bool) boo
 		return yield(Unit{}, err)
 	}
 	defer f.Close()
-	var rest []byte // of the file so far, not yet in a piece
+	text := &bytes.Buffer{} // what is read and not yet in a piece
 	for line := 0; ; {
 		// A document longer than size doubles what is read until its end is found.
-		text := bytes.NewBuffer(make([]byte, 0, len(rest)+max(size, len(rest))+bytes.MinRead))
-		text.Write(rest)
-		n, err := text.ReadFrom(io.LimitReader(f, int64(max(size, len(rest)))))
-		last := err != nil || n < int64(max(size, len(rest)))
+		want := int64(max(size, text.Len()))
+		n, err := text.ReadFrom(io.LimitReader(f, want))
+		last := err != nil || n < want
 		fault, err := f.fault(err)
 		if err != nil {
 			return yield(Unit{}, err)
 		}
 		piece := text.String()
-		rest = nil
 		if !last {
-			cut := lastDocument(piece)
-			piece, rest = piece[:cut], text.Bytes()[cut:]
+			piece = piece[:lastDocument(piece)]
 		}
+		text.Next(len(piece))
 		if piece != "" || last {
 			r := newReader(f.name, piece)
 			r.line, r.begun = line, line > 0

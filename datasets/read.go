@@ -46,7 +46,8 @@ type reader struct {
 	short    bool      // the document being read has OntoGUM's three columns
 	problems []Problem // in documents that were read nevertheless
 
-	columns []string // of all rows of the sentence being read
+	rowText string // from the first row of the sentence being read on
+	columns []cell // of its rows
 	rows    int
 	first   int // line of its first row
 
@@ -214,7 +215,11 @@ func (r *reader) document(begin string) (*Document, error) {
 			return nil, r.errorf(r.line, "is not UTF-8 text")
 		}
 		before := len(r.columns)
-		r.columns = appendColumns(r.columns, line)
+		if r.rows == 0 {
+			r.rowText = rest
+		}
+		from := len(r.rowText) - len(rest)
+		r.columns = appendColumns(r.columns, r.rowText, from, from+len(line))
 		switch n := len(r.columns) - before; {
 		case n == 0:
 			if err := r.sentence(d); err != nil {
@@ -232,25 +237,6 @@ func (r *reader) document(begin string) (*Document, error) {
 		}
 		r.rows++
 	}
-}
-
-// appendColumns appends the columns of a line: what stands between spaces and tabs.
-func appendColumns(columns []string, line string) []string {
-	start := -1
-	for i := 0; i < len(line); i++ {
-		if c := line[i]; c == ' ' || c == '\t' || c == '\r' {
-			if start >= 0 {
-				columns = append(columns, line[start:i])
-				start = -1
-			}
-		} else if start < 0 {
-			start = i
-		}
-	}
-	if start >= 0 {
-		columns = append(columns, line[start:])
-	}
-	return columns
 }
 
 // sentence makes a sentence of the rows read so far, if any, and appends it to the document.
@@ -281,16 +267,19 @@ func (r *reader) sentence(d *Document) error {
 func (r *reader) layers(s *Sentence, width int) error {
 	predicates := 0
 	for k := range s.Tokens {
-		row := r.columns[k*width : (k+1)*width]
-		if n, ok := number(row[columnNumber]); !ok || n != k {
-			return r.errorf(r.first+k, "word number %s: want %d", excerpt(row[columnNumber]), k)
+		row := k * width
+		if n, ok := number(r.column(row + columnNumber)); !ok || n != k {
+			return r.errorf(r.first+k, "word number %s: want %d", excerpt(r.column(row+columnNumber)), k)
 		}
-		s.Tokens[k] = Token{Word: row[columnWord], POS: row[columnPOS], Lemma: given(row[columnLemma]), Sense: given(row[columnSense])}
-		if row[columnFrameset] != none {
+		s.Tokens[k] = Token{
+			Word: r.column(row + columnWord), POS: r.column(row + columnPOS),
+			Lemma: given(r.column(row + columnLemma)), Sense: given(r.column(row + columnSense)),
+		}
+		if r.column(row+columnFrameset) != none {
 			predicates++
 		}
 	}
-	s.Speaker = given(r.columns[columnSpeaker])
+	s.Speaker = given(r.column(columnSpeaker))
 	if err := r.tree(s, width); err != nil {
 		return err
 	}

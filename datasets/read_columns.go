@@ -15,7 +15,7 @@ func (r *reader) tree(s *Sentence, width int) error {
 		return nil
 	}
 	for k := range s.Tokens {
-		cell := r.columns[k*width+columnParse]
+		cell := r.column(k*width + columnParse)
 		if cell == bare && len(open) > 0 {
 			continue
 		}
@@ -71,7 +71,7 @@ func (r *reader) tree(s *Sentence, width int) error {
 // empty says whether a column says nothing in any row of the sentence.
 func (r *reader) empty(column, width int) bool {
 	for ; column < len(r.columns); column += width {
-		if c := r.columns[column]; c != bare && c != none {
+		if c := r.column(column); c != bare && c != none {
 			return false
 		}
 	}
@@ -88,7 +88,7 @@ func (r *reader) names(s *Sentence, width int) error {
 	entities := r.entities[:0]
 	open := false
 	for k := range s.Tokens {
-		cell := r.columns[k*width+columnName]
+		cell := r.column(k*width + columnName)
 		if cell == bare {
 			continue
 		}
@@ -152,7 +152,7 @@ func (r *reader) frames(s *Sentence, width, predicates int) error {
 		s.Frames = make([]Frame, 0, predicates)
 	}
 	for k := range s.Tokens {
-		if f := r.columns[k*width+columnFrameset]; f != none {
+		if f := r.column(k*width + columnFrameset); f != none {
 			t := &s.Tokens[k]
 			if dot := strings.LastIndexByte(f, '.'); dot > 0 && dot+1 < len(f) { // go.02
 				t.Lemma, f = cmp.Or(t.Lemma, f[:dot]), f[dot+1:]
@@ -167,7 +167,7 @@ func (r *reader) frames(s *Sentence, width, predicates int) error {
 	for j := range s.Frames {
 		args, open := r.args[:0], r.openArgs[:0]
 		for k := range s.Tokens {
-			cell := r.columns[k*width+fixedColumns+j]
+			cell := r.column(k*width + fixedColumns + j)
 			if cell == bare {
 				continue
 			}
@@ -222,7 +222,7 @@ func (r *reader) coref(i, width int) error {
 		nothing = shortNone
 	}
 	for k := range r.rows {
-		cell := r.columns[(k+1)*width-1]
+		cell := r.column((k+1)*width - 1)
 		if cell == nothing {
 			continue
 		}

@@ -30,13 +30,13 @@ func (r *reader) shortBegin(d *Document, line string) error {
 // shortLayers reads the words. Numbers may go on from sentence to sentence. The words are tagged
 // as those of a sentence without parse.
 func (r *reader) shortLayers(s *Sentence, width int) error {
-	first, _ := number(r.columns[0])
+	first, _ := number(r.column(0))
 	for k := range s.Tokens {
-		row := r.columns[k*width : (k+1)*width]
-		if n, ok := number(row[0]); !ok || n != first+k {
-			return r.errorf(r.first+k, "word number %s: want %d", excerpt(row[0]), first+k)
+		row := k * width
+		if n, ok := number(r.column(row)); !ok || n != first+k {
+			return r.errorf(r.first+k, "word number %s: want %d", excerpt(r.column(row)), first+k)
 		}
-		s.Tokens[k] = Token{Word: row[1], POS: "XX"}
+		s.Tokens[k] = Token{Word: r.column(row + 1), POS: "XX"}
 	}
 	return nil
 }

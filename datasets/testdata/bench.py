@@ -65,7 +65,7 @@ def main():
             seen.setdefault(name, []).append(speed)
     slow = statistics.median(seen["allennlp-models"])
     print(
-        f"{size / 1e6:.1f} MB in one-document files or one file; {runs} runs by turns; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+        f"{size / 1e6:.1f} MB in files of about 32 kB or in one file; {runs} runs by turns; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     )
     print("| reader | median MB/s | fastest | times the peer |\n|---|---|---|---|")
     for name, speeds in seen.items():

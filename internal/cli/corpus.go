@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"text/tabwriter"
 
@@ -51,6 +52,9 @@ func runCorpus(e *env, paths []string, asJSON bool) error {
 		}
 		corpora = append(corpora, c)
 	}
+	// Little of the corpus is in memory at a time, so that collecting it four times as seldom costs
+	// some megabytes and saves a fifth of the time.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	n, err := datasets.Count(corpora...)
 	if err != nil {
 		return err
