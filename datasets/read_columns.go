@@ -154,8 +154,8 @@ func (r *reader) frames(s *Sentence, width, predicates int) error {
 	for k := range s.Tokens {
 		if f := r.column(k*width + columnFrameset); f != none {
 			t := &s.Tokens[k]
-			if dot := strings.LastIndexByte(f, '.'); dot > 0 && dot+1 < len(f) { // go.02
-				t.Lemma, f = cmp.Or(t.Lemma, f[:dot]), f[dot+1:]
+			if dot := strings.LastIndexByte(f, '.'); dot > 0 && dot+1 < len(f) && f[dot+1:] != none { // go.02
+				t.Lemma, f = cmp.Or(t.Lemma, given(f[:dot])), f[dot+1:]
 			}
 			s.Frames = append(s.Frames, Frame{Token: k, Lemma: t.Lemma, Frameset: f})
 		}

@@ -2,11 +2,8 @@ package datasets
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -140,71 +137,4 @@ func TestWriteRead(t *testing.T) {
 			t.Fatalf("comes back as\n%+v\nfrom\n%+v\nthrough\n%s", got[0], want, b.String())
 		}
 	})
-}
-
-// FuzzRead reads anything: an *Error, or documents that are the same when written and read again.
-func FuzzRead(f *testing.F) {
-	files, err := filepath.Glob("testdata/*/*.conll")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, file := range append(files, "testdata/standard.gold_conll") {
-		src, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(src)
-	}
-	f.Fuzz(func(t *testing.T, src []byte) {
-		docs, err := ReadCoNLL("f", src)
-		if err != nil {
-			if !strings.HasPrefix(err.Error(), "f:") {
-				t.Fatalf("error without a place: %v", err)
-			}
-			return
-		}
-		for _, d := range docs {
-			d.Line = 0
-			for i := range d.Sentences {
-				if tree := d.Sentences[i].Tree; tree != nil && !wellFormed(tree, len(d.Sentences[i].Tokens)) {
-					t.Fatalf("malformed tree %v", tree)
-				}
-				stripFunctions(d.Sentences[i].Tree)
-			}
-		}
-		var b bytes.Buffer
-		if err := WriteCoNLL(&b, docs...); err != nil {
-			t.Fatal(err)
-		}
-		again, err := ReadCoNLL("f", b.Bytes())
-		if err != nil {
-			t.Fatalf("%v in\n%s", err, b.String())
-		}
-		for _, d := range again {
-			d.Line = 0
-		}
-		if !reflect.DeepEqual(again, docs) {
-			t.Fatalf("reads\n%+v\nthen\n%+v", docs, again)
-		}
-	})
-}
-
-// stripFunctions cuts labels down to what the layout keeps.
-func stripFunctions(tree Tree) {
-	for i := range tree {
-		tree[i].Label = tree[i].Category()
-	}
-}
-
-// wellFormed checks what Tree promises.
-func wellFormed(tree Tree, tokens int) bool {
-	for i, n := range tree {
-		if i == 0 && (n.Parent != -1 || n.Span != (Span{0, tokens}) || n.Next != len(tree)) {
-			return false
-		}
-		if n.Len() < 1 || n.Next <= i || n.Next > len(tree) || i > 0 && (n.Parent < 0 || n.Parent >= i || !tree[n.Parent].Contains(n.Span)) {
-			return false
-		}
-	}
-	return true
 }
