@@ -77,7 +77,7 @@ func stem(file string) string {
 // read in parallel too and never held as a whole. Packed files count ten times.
 const (
 	longFile  = 4 << 20
-	pieceSize = 1 << 20
+	pieceSize = 256 << 10
 )
 
 // conllCorpus is the corpus of CoNLL-2012 files.
