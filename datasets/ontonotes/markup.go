@@ -103,7 +103,10 @@ func plain(word string) string {
 	case "-AMP-":
 		return "&"
 	}
-	return strings.NewReplacer("/.", ".", "/?", "?", "/-", "-").Replace(word)
+	if len(word) == 2 && word[0] == '/' { // /. /? and /- of transcripts
+		return word[1:]
+	}
+	return word
 }
 
 // A container line begins or ends a document or a part of one.

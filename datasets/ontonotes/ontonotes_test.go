@@ -211,3 +211,91 @@ func TestBad(t *testing.T) {
 		}
 	}
 }
+
+// fuzz reads anything as a layer: problems, or documents whose spans lie in their sentences.
+func fuzz(f *testing.F, layer string) {
+	const parse = "(TOP (S (NP (NN rain)) (VP (VBD fell) (NP (-NONE- *T*-1)))))\n"
+	b, err := os.ReadFile("testdata/release/data/files/data/english/annotations/bc/ours/00/talk_0001." + layer)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		fsys := fstest.MapFS{"x." + layer: {Data: text}}
+		if layer != parseLayer && layer != onfLayer {
+			fsys["x.parse"] = &fstest.MapFile{Data: []byte(parse)}
+		}
+		c, err := OpenFS("fuzz", fsys, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs, _, err := c.Documents(datasets.Options{})
+		if err != nil {
+			return
+		}
+		for _, d := range docs {
+			for i := range d.Sentences {
+				s := &d.Sentences[i]
+				inside := func(span datasets.Span) {
+					if span.Start < 0 || span.End > len(s.Tokens) || span.Len() < 1 {
+						t.Fatalf("span %v of %d tokens", span, len(s.Tokens))
+					}
+				}
+				for j, n := range s.Tree {
+					inside(n.Span)
+					if n.Next <= j || n.Next > len(s.Tree) || n.Parent >= j {
+						t.Fatalf("node %d: %+v of %d", j, n, len(s.Tree))
+					}
+				}
+				for _, e := range s.Entities {
+					inside(e.Span)
+				}
+				for _, frame := range s.Frames {
+					for _, a := range frame.Arguments {
+						inside(a.Span)
+					}
+				}
+			}
+			for _, chain := range d.Chains {
+				for _, m := range chain.Mentions {
+					if m.End > len(d.Sentences[m.Sentence].Tokens) {
+						t.Fatalf("mention %v", m)
+					}
+				}
+			}
+		}
+	})
+}
+
+func FuzzParse(f *testing.F) { fuzz(f, parseLayer) }
+func FuzzName(f *testing.F)  { fuzz(f, nameLayer) }
+func FuzzCoref(f *testing.F) { fuzz(f, corefLayer) }
+func FuzzProp(f *testing.F)  { fuzz(f, propLayer) }
+func FuzzONF(f *testing.F)   { fuzz(f, onfLayer) }
+
+// BenchmarkRead reads the sample corpus as layers.
+func BenchmarkRead(b *testing.B) {
+	c, err := datasets.OpenFS("sample", sample.Files())
+	if err != nil {
+		b.Fatal(err)
+	}
+	docs, _, err := c.Documents(datasets.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	fsys := release(docs, false)
+	size := 0
+	for _, f := range fsys {
+		size += len(f.Data)
+	}
+	b.SetBytes(int64(size))
+	for b.Loop() {
+		c, err := OpenFS("release", fsys, Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if got, problems, err := c.Documents(datasets.Options{}); err != nil || len(problems) > 0 || len(got) != len(docs) {
+			b.Fatal(err, problems)
+		}
+	}
+}

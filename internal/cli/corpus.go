@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"taskvec/datasets"
+	"taskvec/datasets/ontonotes"
+	"taskvec/internal/experiment"
 )
 
 // newCorpusCommand returns `corpus PATH…`: what corpus files hold.
@@ -29,21 +31,28 @@ and line, reading goes on, and the exit code is 4.
 ` + exitHelp,
 		Args: atLeastOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if format != "conll2012" {
-				return usage(cmd, "--format must be conll2012, not %q", format)
+			open, ok := corpusFormats[format]
+			if !ok {
+				return usage(cmd, "--format: %s", experiment.Unknown("format", format, slices.Sorted(maps.Keys(corpusFormats))))
 			}
-			return runCorpus(e, args, asJSON)
+			return runCorpus(e, args, open, asJSON)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "conll2012", "format of the files: conll2012")
+	cmd.Flags().StringVar(&format, "format", "conll2012", "`format` of the files: conll2012, or ontonotes for the release of the LDC")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-func runCorpus(e *env, paths []string, asJSON bool) error {
+// corpusFormats open corpora by the name of their format.
+var corpusFormats = map[string]func(path string) (*datasets.Corpus, error){
+	"conll2012": datasets.Open,
+	"ontonotes": func(path string) (*datasets.Corpus, error) { return ontonotes.Open(path, ontonotes.Options{}) },
+}
+
+func runCorpus(e *env, paths []string, open func(string) (*datasets.Corpus, error), asJSON bool) error {
 	var corpora []*datasets.Corpus
 	for _, path := range paths {
-		c, err := datasets.Open(path)
+		c, err := open(path)
 		if err != nil {
 			if errors.Is(err, fs.ErrNotExist) {
 				err = &datasets.Error{File: path, Msg: "there is no such file or folder"}

@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"taskvec/internal/experiment"},
 	{"taskvec/tasks", "taskvec/internal/adapter", "taskvec/internal/table", "taskvec/internal/trainer"},
 	{"taskvec/datasets/sample/notation"},
-	{"taskvec/datasets/sample"},
+	{"taskvec/datasets/sample", "taskvec/datasets/ontonotes"},
 	{"taskvec/datasets", "taskvec/internal/subspace", "taskvec/internal/stats", "taskvec/internal/tokenizer"},
 }
 

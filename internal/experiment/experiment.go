@@ -34,8 +34,9 @@ type Experiment struct {
 
 // Corpus names the documents and how they are split.
 type Corpus struct {
-	Format string   `yaml:"format" doc:"sample (the corpus that comes with taskvec) or conll2012" enum:"sample,conll2012" default:"sample"`
+	Format string   `yaml:"format" doc:"sample (the corpus that comes with taskvec), conll2012 or ontonotes (the release of the LDC)" enum:"sample,conll2012,ontonotes" default:"sample"`
 	Path   string   `yaml:"path" doc:"file or folder of the corpus; ${VAR} is replaced from the environment" env:"true"`
+	Edited bool     `yaml:"edited" doc:"of the format ontonotes: keeps the words that a speaker corrected, which CoNLL-2012 leaves out"`
 	Genres []string `yaml:"genres" doc:"keep only documents of these genres (first part of the document id)"`
 	Split  Split    `yaml:"split" doc:"documents drawn for each split; without it the corpus's own train, development and test folders"`
 	Lists  Lists    `yaml:"lists" doc:"files that list each split's documents, in place of the corpus's folders"`

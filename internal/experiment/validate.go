@@ -42,6 +42,9 @@ func (d *decoder) validate(e *Experiment) {
 	if e.Corpus.Format == "sample" && e.Corpus.Path != "" {
 		d.failAt("corpus.path", "the sample corpus is part of taskvec and has no path: remove it, or set format")
 	}
+	if e.Corpus.Edited && e.Corpus.Format != "ontonotes" {
+		d.failAt("corpus.edited", "format %s holds no words that were corrected: remove it", e.Corpus.Format)
+	}
 	if e.Corpus.Format != "sample" && e.Corpus.Path == "" {
 		d.failAt("corpus", "format %s needs a path", e.Corpus.Format)
 	}

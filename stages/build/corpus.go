@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"taskvec/datasets"
+	"taskvec/datasets/ontonotes"
 	"taskvec/datasets/sample"
 	"taskvec/internal/experiment"
 	"taskvec/internal/pipeline"
@@ -22,6 +23,7 @@ const corpusPath = "corpus"
 type CorpusSettings struct {
 	Format string               `json:"format"`
 	Digest string               `json:"digest"` // of the corpus's files
+	Edited bool                 `json:"edited,omitempty"`
 	Genres []string             `json:"genres,omitempty"`
 	Split  datasets.SplitCounts `json:"split,omitzero"`
 	Seed   int64                `json:"seed,omitempty"` // of the draw; 0 where none is made
@@ -54,7 +56,7 @@ var digests sync.Map // *experiment.Experiment → func() (string, error)
 // ResolveCorpus returns the settings of an experiment's corpus and where it lies, for a stage's
 // Resolve.
 func ResolveCorpus(e *experiment.Experiment) (CorpusSettings, map[string]string, error) {
-	set := CorpusSettings{Format: e.Corpus.Format, Genres: e.Corpus.Genres, Split: datasets.SplitCounts(e.Corpus.Split)}
+	set := CorpusSettings{Format: e.Corpus.Format, Edited: e.Corpus.Edited, Genres: e.Corpus.Genres, Split: datasets.SplitCounts(e.Corpus.Split)}
 	if set.Split != (datasets.SplitCounts{}) {
 		set.Seed = e.Seed
 	}
@@ -124,11 +126,14 @@ func (s *CorpusSettings) open(paths map[string]string) (name string, files *data
 	case "conll2012":
 		name = paths[corpusPath]
 		files, err = datasets.Open(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = &datasets.Error{File: name, Msg: "there is no such corpus: set corpus.path"}
-		}
+	case "ontonotes":
+		name = paths[corpusPath]
+		files, err = ontonotes.Open(name, ontonotes.Options{Edited: s.Edited})
 	default:
 		err = fmt.Errorf("no reader for corpus format %q", s.Format)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &datasets.Error{File: name, Msg: "there is no such corpus: set corpus.path"}
 	}
 	return name, files, err
 }
