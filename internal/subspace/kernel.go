@@ -4,15 +4,29 @@ package subspace
 // Vectors are rows. The vector kernels take the bulk of a row and Go what is left of it; what is
 // computed for a pair of rows depends on those rows alone, not on the tile that they are in.
 
-const (
-	tileRows    = 4 // rows of the tile of inner products that a kernel computes
-	tileCols    = 3
-	tileStep    = 4 // elements of a row that it takes at a time
-	combineRows = 4 // rows that a kernel combines at a time
-	combineStep = 8
+// A kernel is the two of them for one kind of processor; where its functions are nil, Go does it all.
+type kernel struct {
+	// tile sets sums[rows·j + i] to the inner product of rows i of a and j of b, rows of n elements, a
+	// positive multiple of step, and stride elements apart. It takes so many rows of a and columns, rows of b.
+	rows, cols, step int
+	tile             func(n int, a, b *float64, stride int, sums *float64)
+	// combine sets combineRows rows of y, yStride apart, to Σ_j c[combineRows·j + i]·x_j of k > 0
+	// rows of x, xStride apart, of n elements, a positive multiple of combineStep.
+	combineStep int
+	combine     func(n, k int, c, x *float64, xStride int, y *float64, yStride int)
+}
 
-	// segment is how much of each row is worked on at a time: tileRows + tileCols segments fit a
-	// first-level cache.
+var (
+	portable = kernel{}
+	best     = kernels[len(kernels)-1]
+)
+
+const (
+	combineRows = 4  // rows that a kernel combines at a time
+	largestTile = 24 // inner products at a time
+
+	// segment is how much of each row is worked on at a time, so that all rows' segments fit a second-level
+	// cache.
 	segment = 1024
 )
 
@@ -32,8 +46,8 @@ func gram(g, x Matrix) {
 // addGram adds the upper triangle of Y·Yᵀ to that of g, Y being n columns of x.
 func addGram(g, x Matrix, from, n int) {
 	bulk := 0
-	if fused && x.Rows >= tileRows {
-		bulk = n &^ (tileStep - 1)
+	if best.tile != nil && x.Rows >= best.rows {
+		bulk = n - n%best.step
 	}
 	if bulk < n {
 		for i := range x.Rows {
@@ -46,15 +60,15 @@ func addGram(g, x Matrix, from, n int) {
 	if bulk == 0 {
 		return
 	}
-	var sums [tileRows * tileCols]float64
-	for i := 0; i < x.Rows; i += tileRows {
-		i0 := min(i, x.Rows-tileRows) // the last tile reaches back over rows that are done
-		for j := i; j < x.Rows; j += tileCols {
-			j0 := min(j, x.Rows-tileCols)
-			tile(&sums, x.Data[i0*x.Cols+from:], x.Data[j0*x.Cols+from:], x.Cols, bulk)
-			for c := j; c < min(j+tileCols, x.Rows); c++ {
-				for r := i; r <= min(c, i0+tileRows-1); r++ {
-					g.Data[r*g.Cols+c] += sums[(c-j0)*tileRows+r-i0]
+	var sums [largestTile]float64
+	for i := 0; i < x.Rows; i += best.rows {
+		i0 := min(i, x.Rows-best.rows) // the last tile reaches back over rows that are done
+		for j := i; j < x.Rows; j += best.cols {
+			j0 := min(j, x.Rows-best.cols)
+			best.tile(bulk, &x.Data[i0*x.Cols+from], &x.Data[j0*x.Cols+from], x.Cols, &sums[0])
+			for c := j; c < min(j+best.cols, x.Rows); c++ {
+				for r := i; r <= min(c, i0+best.rows-1); r++ {
+					g.Data[r*g.Cols+c] += sums[(c-j0)*best.rows+r-i0]
 				}
 			}
 		}
@@ -64,8 +78,8 @@ func addGram(g, x Matrix, from, n int) {
 // combine sets y, m × n, to C·X of c, m × k, and x, k × n.
 func combine(y, c, x Matrix) {
 	bulk := 0
-	if fused && c.Rows >= combineRows && c.Cols > 0 {
-		bulk = x.Cols &^ (combineStep - 1)
+	if best.combine != nil && c.Rows >= combineRows && c.Cols > 0 {
+		bulk = x.Cols - x.Cols%best.combineStep
 	}
 	if bulk > 0 {
 		packed := make([]float64, combineRows*c.Cols)
@@ -76,7 +90,7 @@ func combine(y, c, x Matrix) {
 					packed[j*combineRows+r] = v
 				}
 			}
-			combineTile(y.Data[i0*y.Cols:], packed, x.Data, y.Cols, x.Cols, c.Cols, bulk)
+			best.combine(bulk, c.Cols, &packed[0], &x.Data[0], x.Cols, &y.Data[i0*y.Cols], y.Cols)
 		}
 	}
 	if bulk == x.Cols {
