@@ -74,13 +74,22 @@ func (t Tensor) decode(dst []float64, columns int) error {
 	}
 	const stripe = 4096 // elements
 	rows := n / columns
-	step := max(1, stripe/columns)
+	step := max(4, stripe/columns&^3)
 	size := elementSize(t.DType)
 	for from := 0; from < rows; from += step {
 		to := min(from+step, rows)
-		for j := range columns {
-			data := t.Data[(from*columns+j)*size : (to-1)*columns*size+(j+1)*size]
-			widen(dst[j*rows+from:j*rows+to], data, t.DType, columns*size)
+		j := 0
+		if vectors && t.DType == F32 && columns > 1 && to-from >= 4 {
+			for ; j+4 <= columns; j += 4 {
+				whole := (to - from) &^ 3
+				widenColumnsAVX(&dst[j*rows+from], rows, &t.Data[(from*columns+j)*size], columns, whole)
+				for k := j; k < j+4 && from+whole < to; k++ {
+					widen(dst[k*rows+from+whole:k*rows+to], t.Data[((from+whole)*columns+k)*size:], t.DType, columns*size)
+				}
+			}
+		}
+		for ; j < columns; j++ {
+			widen(dst[j*rows+from:j*rows+to], t.Data[(from*columns+j)*size:], t.DType, columns*size)
 		}
 	}
 	return nil
@@ -88,6 +97,10 @@ func (t Tensor) decode(dst []float64, columns int) error {
 
 // widen decodes elements of a type that are stride bytes apart.
 func widen(dst []float64, data []byte, dtype string, stride int) {
+	if n := len(dst) &^ 7; vectors && dtype == F32 && stride == 4 && n > 0 {
+		widenAVX(&dst[0], &data[0], n)
+		dst, data = dst[n:], data[4*n:]
+	}
 	switch dtype {
 	case F64:
 		for i := range dst {

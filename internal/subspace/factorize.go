@@ -102,7 +102,20 @@ func gesvd(job lapack.SVDJob, c, u, vt Matrix) ([]float64, error) {
 func vector(x []float64) blas64.Vector { return blas64.Vector{N: len(x), Inc: 1, Data: x} }
 
 // dot returns xᵀy.
-func dot(x, y []float64) float64 { return blas64.Dot(vector(x), vector(y)) }
+func dot(x, y []float64) float64 {
+	if len(x) > short {
+		return blas64.Dot(vector(x), vector(y))
+	}
+	sum := 0.0
+	y = y[:len(x)]
+	for i, v := range x {
+		sum += v * y[i]
+	}
+	return sum
+}
+
+// short is up to how many elements a call takes longer than they do.
+const short = 16
 
 // axpy adds a·x to y.
 func axpy(a float64, x, y []float64) { blas64.Axpy(a, vector(x), vector(y)) }

@@ -47,7 +47,24 @@ func Lp(p float64, a, b []float64) float64 {
 	}
 	sum := 0.0
 	for i, v := range a {
-		sum += math.Pow(math.Abs(v-b[i])/largest, p)
+		switch d := math.Abs(v-b[i]) / largest; p { // powers of 1, 2 and 3 are the usual ones, and quick
+		case 1:
+			sum += d
+		case 2:
+			sum += d * d
+		case 3:
+			sum += d * d * d
+		default:
+			sum += math.Pow(d, p)
+		}
+	}
+	switch p {
+	case 1:
+		return largest * sum
+	case 2:
+		return largest * math.Sqrt(sum)
+	case 3:
+		return largest * math.Cbrt(sum)
 	}
 	return largest * math.Pow(sum, 1/p)
 }

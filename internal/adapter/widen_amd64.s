@@ -1,0 +1,61 @@
+#include "textflag.h"
+
+// func widenAVX(dst *float64, src *byte, n int)
+TEXT ·widenAVX(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	SHRQ $3, CX
+
+widenLoop:
+	VCVTPS2PD (SI), Y0
+	VCVTPS2PD 16(SI), Y1
+	VMOVUPD Y0, (DI)
+	VMOVUPD Y1, 32(DI)
+	ADDQ $32, SI
+	ADDQ $64, DI
+	DECQ CX
+	JNZ widenLoop
+	VZEROUPPER
+	RET
+
+// func widenColumnsAVX(dst *float64, dstStride int, src *byte, srcStride, n int)
+TEXT ·widenColumnsAVX(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ dstStride+8(FP), R8
+	MOVQ src+16(FP), SI
+	MOVQ srcStride+24(FP), R10
+	MOVQ n+32(FP), CX
+	SHLQ $3, R8
+	SHLQ $2, R10
+	LEAQ (R8)(R8*2), R9
+	LEAQ (R10)(R10*2), R11
+	SHRQ $2, CX
+
+columnsLoop:
+	VMOVUPS (SI), X0
+	VMOVUPS (SI)(R10*1), X1
+	VMOVUPS (SI)(R10*2), X2
+	VMOVUPS (SI)(R11*1), X3
+	VUNPCKLPS X1, X0, X4
+	VUNPCKLPS X3, X2, X5
+	VUNPCKHPS X1, X0, X6
+	VUNPCKHPS X3, X2, X7
+	VMOVLHPS X5, X4, X8
+	VMOVHLPS X4, X5, X9
+	VMOVLHPS X7, X6, X10
+	VMOVHLPS X6, X7, X11
+	VCVTPS2PD X8, Y8
+	VCVTPS2PD X9, Y9
+	VCVTPS2PD X10, Y10
+	VCVTPS2PD X11, Y11
+	VMOVUPD Y8, (DI)
+	VMOVUPD Y9, (DI)(R8*1)
+	VMOVUPD Y10, (DI)(R8*2)
+	VMOVUPD Y11, (DI)(R9*1)
+	LEAQ (SI)(R10*4), SI
+	ADDQ $32, DI
+	DECQ CX
+	JNZ columnsLoop
+	VZEROUPPER
+	RET
