@@ -43,9 +43,12 @@ type Module struct {
 type Severity int
 
 const (
-	Warning Severity = iota // odd: worth a look
+	Note    Severity = iota // good to know
+	Warning                 // odd: worth a look
 	Fault                   // unusable
 )
+
+func (s Severity) String() string { return [...]string{"note", "warning", "error"}[s] }
 
 // A Finding is something wrong or odd about an adapter, and what to do about it.
 type Finding struct {
@@ -99,8 +102,10 @@ func open(dir string, indexed bool) (_ *Adapter, err error) {
 	}()
 	var faults []error
 	for _, f := range c.findings {
-		if f.Severity == Warning {
-			a.Warnings = append(a.Warnings, f)
+		if f.Severity < Fault {
+			if f.Severity == Warning {
+				a.Warnings = append(a.Warnings, f)
+			}
 			continue
 		}
 		e := f.Error
@@ -122,6 +127,10 @@ type checker struct{ findings []Finding }
 
 func (c *checker) fault(file, tensor, msg, advice string) {
 	c.findings = append(c.findings, Finding{Fault, Error{file, tensor, msg}, advice})
+}
+
+func (c *checker) note(file, tensor, msg, advice string) {
+	c.findings = append(c.findings, Finding{Note, Error{file, tensor, msg}, advice})
 }
 
 func (c *checker) warn(file, tensor, msg, advice string) {
@@ -251,6 +260,8 @@ func (m *Module) check(config Config, path string, c *checker) {
 	case m.A.Shape[0] != rank:
 		c.fault(path, m.A.Name, fmt.Sprintf("has rank %d, but adapter_config.json gives it %d", m.A.Shape[0], rank),
 			"r, rank_pattern or the file is another adapter's: the scale would be wrong")
+	case !floating(m.A.DType):
+		c.fault(path, m.A.Name, "holds elements of type "+m.A.DType, "factors are F64, F32, F16 or BF16; save the adapter again before quantising it")
 	case m.A.DType != m.B.DType:
 		c.fault(path, m.A.Name, fmt.Sprintf("is %s, but its B is %s", m.A.DType, m.B.DType), "save both in one type")
 	}

@@ -41,6 +41,10 @@ func TestRealPEFT(t *testing.T) {
 			if len(a.Modules) != c.modules || len(a.Others) != c.others {
 				t.Errorf("%d modules and %d other tensors, want %d and %d", len(a.Modules), len(a.Others), c.modules, c.others)
 			}
+			// The script trains no embedding, which doctor sees.
+			if all, err := Diagnose(a.Dir); err != nil || (all[0].Worst() > Note) != (c.name == "embedding") {
+				t.Errorf("doctor finds %v, %v", all[0].Findings, err)
+			}
 			deltas, _, err := ReadSafetensors(filepath.Join(out, c.name+".delta.safetensors"))
 			if err != nil {
 				t.Fatal(err)
@@ -69,6 +73,9 @@ func TestRealPEFT(t *testing.T) {
 		var e *Error
 		if !errors.As(err, &e) {
 			t.Errorf("%s: error %v, want an *Error", name, err)
+		}
+		if all, err := Diagnose(filepath.Join(out, name)); err != nil || all[0].Worst() != Fault {
+			t.Errorf("%s: doctor finds %v, %v", name, all[0].Findings, err)
 		}
 	}
 }

@@ -98,7 +98,7 @@ func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) 
 			return nil, fmt.Errorf("tensor %q: the name is taken", t.Name)
 		}
 		seen[t.Name] = true
-		if _, err := t.elements(); err != nil {
+		if err := t.Valid(); err != nil {
 			return nil, err
 		}
 		end := offset + len(t.Data)
@@ -276,7 +276,7 @@ func (d *headerDecoder) tensor(name string) error {
 		return err
 	}
 	if elementSize(t.DType) == 0 {
-		return fmt.Errorf("dtype %q is not one of F64, F32, F16, BF16", t.DType)
+		return fmt.Errorf("dtype %q is none of safetensors", t.DType)
 	}
 	if shape == nil {
 		return fmt.Errorf("no shape")

@@ -79,7 +79,7 @@ func TestWriteRefuses(t *testing.T) {
 		"shape of more":     {Float32Tensor("a", []int{2}, []float32{1})},
 		"negative shape":    {Float32Tensor("a", []int{-1, -1}, []float32{1})},
 		"overflowing shape": {Float32Tensor("a", []int{math.MaxInt, 3}, nil)},
-		"unknown type":      {{"a", "I64", []int{1}, make([]byte, 8)}},
+		"unknown type":      {{"a", "I3", []int{1}, make([]byte, 8)}},
 		"reserved name":     {Float32Tensor("__metadata__", []int{1}, []float32{1})},
 		"name not UTF-8":    {Float32Tensor("\xff", []int{1}, []float32{1})},
 	} {
@@ -112,7 +112,7 @@ func TestReadRefuses(t *testing.T) {
 		"field twice":        {file(`{"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, "1234"), "given twice"},
 		"metadata twice":     {file(`{"__metadata__":{"x":"1","x":"2"}}`, ""), "given twice"},
 		"metadata no string": {file(`{"__metadata__":{"x":1}}`, ""), "not a string"},
-		"unknown type":       {file(entry("I64", "[1]", "[0,8]"), "12345678"), "I64"},
+		"unknown type":       {file(entry("I3", "[1]", "[0,8]"), "12345678"), "I3"},
 		"no shape":           {file(`{"a":{"dtype":"F32","data_offsets":[0,4]}}`, "1234"), "no shape"},
 		"null shape":         {file(entry("F32", "null", "[0,4]"), "1234"), "null"},
 		"null in shape":      {file(entry("F32", "[null]", "[0,4]"), "1234"), "natural number"},

@@ -17,7 +17,7 @@ const (
 // A Tensor is one named array as it is stored: row-major, little-endian.
 type Tensor struct {
 	Name  string
-	DType string // F64, F32, F16 or BF16
+	DType string // F64, F32, F16 or BF16 for what can be decoded; others as safetensors names them
 	Shape []int  // empty = one scalar
 	Data  []byte // product of Shape × the size of DType, bytes; nil while it is left in its File
 }
@@ -44,8 +44,13 @@ func (t Tensor) Float64s() ([]float64, error) {
 
 // Valid returns an error unless DType, Shape and Data agree.
 func (t Tensor) Valid() error {
-	_, err := t.elements()
-	return err
+	if elementSize(t.DType) == 0 {
+		return fmt.Errorf("tensor %q: type %q is none of safetensors", t.Name, t.DType)
+	}
+	if !t.fits(uint64(len(t.Data))) {
+		return fmt.Errorf("tensor %q: %d bytes of data for shape %v of %s", t.Name, len(t.Data), t.Shape, t.DType)
+	}
+	return nil
 }
 
 // Decode is Float64s into dst, which has an element for each of the tensor's.
@@ -152,14 +157,13 @@ func (t Tensor) Float32s() ([]float32, error) {
 
 // elements returns how many elements the tensor has, and an error unless type, shape and data agree.
 func (t Tensor) elements() (int, error) {
-	size := elementSize(t.DType)
-	if size == 0 {
+	if !floating(t.DType) {
 		return 0, fmt.Errorf("tensor %q: type %q is not one of F64, F32, F16, BF16", t.Name, t.DType)
 	}
-	if !t.fits(uint64(len(t.Data))) {
-		return 0, fmt.Errorf("tensor %q: %d bytes of data for shape %v of %s", t.Name, len(t.Data), t.Shape, t.DType)
+	if err := t.Valid(); err != nil {
+		return 0, err
 	}
-	return len(t.Data) / size, nil
+	return len(t.Data) / elementSize(t.DType), nil
 }
 
 // fits reports whether size bytes are what type and shape take.
@@ -169,17 +173,24 @@ func (t Tensor) fits(size uint64) bool {
 	return element > 0 && ok && n <= math.MaxInt/element && uint64(n*element) == size
 }
 
-// elementSize returns the bytes an element of dtype takes, 0 for an unsupported type.
+// elementSize is the size of an element in bytes, 0 for a type that safetensors does not have.
 func elementSize(dtype string) int {
 	switch dtype {
-	case F64:
+	case F64, "I64", "U64":
 		return 8
-	case F32:
+	case F32, "I32", "U32":
 		return 4
-	case F16, BF16:
+	case F16, BF16, "I16", "U16":
 		return 2
+	case "I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2":
+		return 1
 	}
 	return 0
+}
+
+// floating says whether the elements of a type can be decoded: those of factors can.
+func floating(dtype string) bool {
+	return dtype == F64 || dtype == F32 || dtype == F16 || dtype == BF16
 }
 
 // product returns the number of elements of a shape; ok is false when a dimension is negative or

@@ -56,5 +56,6 @@ func isBadData(err error) bool {
 	var adapters *adapter.Error
 	var tables *table.Error
 	var counted *problems
-	return errors.As(err, &corpus) || errors.As(err, &adapters) || errors.As(err, &tables) || errors.As(err, &counted)
+	var faulty *sick
+	return errors.As(err, &faulty) || errors.As(err, &corpus) || errors.As(err, &adapters) || errors.As(err, &tables) || errors.As(err, &counted)
 }
