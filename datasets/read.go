@@ -51,14 +51,15 @@ type reader struct {
 	rows    int
 	first   int // line of its first row
 
-	// Room that is used again for every sentence.
-	nodes    Tree
-	open     []int
-	entities []Entity
-	args     []Argument
-	openArgs []int
-	chains   []openMention
-	mentions []chainMention
+	// Room that is used again for every document and sentence.
+	sentences []Sentence
+	nodes     Tree
+	open      []int
+	entities  []Entity
+	args      []Argument
+	openArgs  []int
+	chains    []openMention
+	mentions  []chainMention
 }
 
 // An openMention is a mention whose end is yet to come.
@@ -189,7 +190,7 @@ func (r *reader) document(begin string) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.mentions = r.mentions[:0]
+	r.sentences, r.mentions = r.sentences[:0], r.mentions[:0]
 	r.rows, r.columns = 0, r.columns[:0]
 	for {
 		rest := r.text
@@ -205,9 +206,10 @@ func (r *reader) document(begin string) (*Document, error) {
 				}
 				return nil, r.errorf(at, "expected %s of document %s begun in line %d, not %s", endMark, d.ID, d.Line, excerpt(line))
 			}
-			if err := r.sentence(d); err != nil {
+			if err := r.sentence(); err != nil {
 				return nil, err
 			}
+			d.Sentences = append([]Sentence(nil), r.sentences...)
 			d.Chains = r.documentChains()
 			return d, nil
 		}
@@ -222,7 +224,7 @@ func (r *reader) document(begin string) (*Document, error) {
 		r.columns = appendColumns(r.columns, r.rowText, from, from+len(line))
 		switch n := len(r.columns) - before; {
 		case n == 0:
-			if err := r.sentence(d); err != nil {
+			if err := r.sentence(); err != nil {
 				return nil, err
 			}
 			continue
@@ -239,8 +241,8 @@ func (r *reader) document(begin string) (*Document, error) {
 	}
 }
 
-// sentence makes a sentence of the rows read so far, if any, and appends it to the document.
-func (r *reader) sentence(d *Document) error {
+// sentence makes a sentence of the rows read so far, if any, and adds it to those of the document.
+func (r *reader) sentence() error {
 	if r.rows == 0 {
 		return nil
 	}
@@ -253,12 +255,12 @@ func (r *reader) sentence(d *Document) error {
 		err = r.layers(&s, width)
 	}
 	if err == nil {
-		err = r.coref(len(d.Sentences), width)
+		err = r.coref(len(r.sentences), width)
 	}
 	if err != nil {
 		return err
 	}
-	d.Sentences = append(d.Sentences, s)
+	r.sentences = append(r.sentences, s)
 	r.rows, r.columns = 0, r.columns[:0]
 	return nil
 }
@@ -301,12 +303,15 @@ func given(cell string) string {
 func (r *reader) documentChains() []Chain {
 	slices.SortStableFunc(r.mentions, func(a, b chainMention) int { return cmp.Compare(a.chain, b.chain) })
 	var chains []Chain
-	for _, m := range r.mentions {
-		if n := len(chains); n == 0 || chains[n-1].ID != m.chain {
-			chains = append(chains, Chain{ID: m.chain})
+	mentions := make([]Mention, len(r.mentions)) // of all chains
+	for i, m := range r.mentions {
+		mentions[i] = m.Mention
+		if n := len(chains); n > 0 && chains[n-1].ID == m.chain {
+			first := i - len(chains[n-1].Mentions)
+			chains[n-1].Mentions = mentions[first : i+1 : i+1]
+		} else {
+			chains = append(chains, Chain{ID: m.chain, Mentions: mentions[i : i+1 : i+1]})
 		}
-		c := &chains[len(chains)-1]
-		c.Mentions = append(c.Mentions, m.Mention)
 	}
 	SortChains(chains)
 	return chains
