@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Open finds the CoNLL-2012 corpus at a path: one file, or those below a folder whose names end in
@@ -97,7 +98,7 @@ func conllCorpus(name string, fsys fs.FS, files []string) *Corpus {
 			if size > longFile {
 				more = c.pieces(file, pieceSize, yield)
 			} else {
-				more = yield(c.wholeFile(file, int(size)), nil)
+				more = yield(c.wholeFile(file), nil)
 			}
 			if !more {
 				return
@@ -107,15 +108,20 @@ func conllCorpus(name string, fsys fs.FS, files []string) *Corpus {
 	return c
 }
 
-// wholeFile is a file of about that size as one unit.
-func (c *Corpus) wholeFile(file string, size int) Unit {
+// buffers are those that no file is being read into.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// wholeFile is a file as one unit.
+func (c *Corpus) wholeFile(file string) Unit {
 	return Unit{Name: file, Files: []string{file}, Read: func() ([]*Document, []Problem, error) {
 		f, err := c.open(file)
 		if err != nil {
 			return nil, nil, err
 		}
 		defer f.Close()
-		text := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
+		text := buffers.Get().(*bytes.Buffer)
+		defer buffers.Put(text)
+		text.Reset()
 		_, err = text.ReadFrom(f)
 		fault, err := f.fault(err)
 		docs, problems := newReader(f.name, text.String()).all()

@@ -121,7 +121,7 @@ func TestPieces(t *testing.T) {
 			data = pack(data)
 		}
 		c := conllCorpus("corpus", fstest.MapFS{name: {Data: data}}, []string{name})
-		wantDocs, wantProblems, err := c.wholeFile(name, 0).Read()
+		wantDocs, wantProblems, err := c.wholeFile(name).Read()
 		if err != nil {
 			t.Fatal(err)
 		}

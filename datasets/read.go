@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -47,12 +48,16 @@ type reader struct {
 	problems []Problem // in documents that were read nevertheless
 
 	rowText string // from the first row of the sentence being read on
-	columns []cell // of its rows
 	rows    int
 	first   int // line of its first row
 
-	// Room that is used again for every document and sentence.
-	sentences []Sentence
+	*room
+}
+
+// A room is what a reader uses again for every sentence, document and file.
+type room struct {
+	columns   []cell     // of the rows of the sentence being read
+	sentences []Sentence // of the document being read
 	nodes     Tree
 	open      []int
 	entities  []Entity
@@ -61,6 +66,9 @@ type reader struct {
 	chains    []openMention
 	mentions  []chainMention
 }
+
+// rooms are those that no reader is in.
+var rooms = sync.Pool{New: func() any { return new(room) }}
 
 // An openMention is a mention whose end is yet to come.
 type openMention struct{ chain, start int }
@@ -90,6 +98,16 @@ func ReadCoNLL(name string, text []byte) ([]*Document, error) {
 // all reads what is left of the file. A document with a fault is left out, but for a fault that
 // concerns one sentence's predicates alone.
 func (r *reader) all() (docs []*Document, problems []Problem) {
+	r.room = rooms.Get().(*room)
+	defer func() {
+		// An empty room keeps no text in memory.
+		clear(r.sentences[:cap(r.sentences)])
+		clear(r.nodes[:cap(r.nodes)])
+		clear(r.entities[:cap(r.entities)])
+		clear(r.args[:cap(r.args)])
+		rooms.Put(r.room)
+		r.room = nil
+	}()
 	for {
 		d, err := r.next()
 		var bad *Error
