@@ -2,46 +2,71 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"taskvec/internal/table"
 )
 
-// A mean is the average of a measure over the layers within each module type, and then over the
-// module types: q and v have different random baselines, so each type weighs the same.
-type mean struct {
-	byModule map[string]*sum
-	modules  []string
+// averages are those of measures of pairs: over the layers within each module type, and then over
+// the module types: q and v have different random baselines, so each type weighs the same. Sums are kept by
+// the number of the pair, since 500 tasks have a quarter of a million.
+type averages struct {
+	number map[pair]int
+	sums   map[string]map[string][]sum // measure → module type → by pair
+	last   pair
+	at     int // number of last
 }
 
 type sum struct {
 	total float64
-	n     int
+	n     int32
 }
 
-func (m *mean) add(module string, v float64) {
-	if m.byModule == nil {
-		m.byModule = map[string]*sum{}
-	}
-	s := m.byModule[module]
-	if s == nil {
-		s = &sum{}
-		m.byModule[module] = s
-		m.modules = append(m.modules, module)
-	}
-	s.total += v
-	s.n++
+func newAverages() averages {
+	return averages{number: map[pair]int{}, sums: map[string]map[string][]sum{}}
 }
 
-// value returns the average over the module types of the averages over layers.
-func (m *mean) value() float64 {
-	modules := slices.Sorted(slices.Values(m.modules))
-	total := 0.0
-	for _, name := range modules {
-		s := m.byModule[name]
-		total += s.total / float64(s.n)
+// add counts a value in. It reports whether the pair is new.
+func (a *averages) add(measure string, k pair, module string, v float64) (fresh bool) {
+	if k != a.last || len(a.number) == 0 { // rows of one pair follow each other
+		at, ok := a.number[k]
+		if !ok {
+			fresh, at = true, len(a.number)
+			a.number[k] = at
+		}
+		a.last, a.at = k, at
 	}
-	return total / float64(len(modules))
+	byModule := a.sums[measure]
+	if byModule == nil {
+		byModule = map[string][]sum{}
+		a.sums[measure] = byModule
+	}
+	sums := byModule[module]
+	if len(sums) <= a.at {
+		sums = append(sums, make([]sum, a.at+1-len(sums))...)
+		byModule[module] = sums
+	}
+	sums[a.at].total += v
+	sums[a.at].n++
+	return fresh
+}
+
+// value returns the average of a measure of a pair; ok is false when there is none.
+func (a *averages) value(measure string, k pair) (v float64, ok bool) {
+	at, ok := a.number[k]
+	if !ok {
+		return 0, false
+	}
+	byModule := a.sums[measure]
+	total, types := 0.0, 0
+	for _, module := range slices.Sorted(maps.Keys(byModule)) {
+		if sums := byModule[module]; at < len(sums) && sums[at].n > 0 {
+			total += sums[at].total / float64(sums[at].n)
+			types++
+		}
+	}
+	return total / float64(types), types > 0
 }
 
 // A pair is an ordered pair of tasks of a model.
@@ -51,10 +76,10 @@ type pair struct{ model, source, target string }
 type Results struct {
 	Models      []string            // in order of first appearance
 	Tasks       map[string][]string // model → tasks, in the order of the factors
-	distances   map[string]map[pair]*mean
-	projections map[string]map[pair]*mean
-	pairs       []pair // ordered pairs with a projection, in the order of the table
-	paired      map[pair]bool
+	distances   averages
+	projections averages
+	pairs       []pair             // ordered pairs with a projection, in the order of the table
+	seen        map[[2]string]bool // model and task
 }
 
 // Aggregate groups the rows of similarity.arrow and projection.arrow by model and pair. Column-side
@@ -68,9 +93,9 @@ func Aggregate(similarity []table.Similarity, projection []table.Projection) (*R
 func NewResults() *Results {
 	return &Results{
 		Tasks:       map[string][]string{},
-		distances:   map[string]map[pair]*mean{},
-		projections: map[string]map[pair]*mean{},
-		paired:      map[pair]bool{},
+		distances:   newAverages(),
+		projections: newAverages(),
+		seen:        map[[2]string]bool{},
 	}
 }
 
@@ -87,43 +112,29 @@ func (r *Results) Add(similarity []table.Similarity, projection []table.Projecti
 		default:
 			return &table.Error{File: "similarity.arrow", Msg: fmt.Sprintf("side %q of %s and %s: want column or row", s.Side, s.TaskI, s.TaskJ)}
 		}
-		add(r.distances, name, pair{s.Model, s.TaskI, s.TaskJ}, s.Module, s.Value)
+		r.distances.add(name, pair{s.Model, s.TaskI, s.TaskJ}, s.Module, s.Value)
 	}
 	for _, p := range projection {
 		r.see(p.Model, p.Source)
 		r.see(p.Model, p.Target)
 		k := pair{p.Model, p.Source, p.Target}
-		if add(r.projections, p.Measure, k, p.Module, p.Value) && !r.paired[k] {
-			r.paired[k] = true
+		if r.projections.add(p.Measure, k, p.Module, p.Value) {
 			r.pairs = append(r.pairs, k)
 		}
 	}
 	return nil
 }
 
-// add counts a value in and says whether it is the first of its measure and pair.
-func add(all map[string]map[pair]*mean, measure string, k pair, module string, v float64) bool {
-	if all[measure] == nil {
-		all[measure] = map[pair]*mean{}
-	}
-	m, ok := all[measure][k]
-	if !ok {
-		m = &mean{}
-		all[measure][k] = m
-	}
-	m.add(module, v)
-	return !ok
-}
-
 // see notes a model and a task in order of first appearance.
 func (r *Results) see(model, task string) {
-	tasks, ok := r.Tasks[model]
-	if !ok {
+	if r.seen[[2]string{model, task}] {
+		return
+	}
+	r.seen[[2]string{model, task}] = true
+	if _, ok := r.Tasks[model]; !ok {
 		r.Models = append(r.Models, model)
 	}
-	if !slices.Contains(tasks, task) {
-		r.Tasks[model] = append(tasks, task)
-	}
+	r.Tasks[model] = append(r.Tasks[model], task)
 }
 
 // Distance returns T̄ of one measure as a symmetric tasks × tasks matrix with a zero diagonal; ok
@@ -148,21 +159,14 @@ func (r *Results) Distance(model, measure string) (m [][]float64, ok bool) {
 
 // pairDistance returns T̄ of one measure for two tasks in either order.
 func (r *Results) pairDistance(model, measure, a, b string) (float64, bool) {
-	v, ok := r.distances[measure][pair{model, a, b}]
+	v, ok := r.distances.value(measure, pair{model, a, b})
 	if !ok {
-		v, ok = r.distances[measure][pair{model, b, a}]
+		v, ok = r.distances.value(measure, pair{model, b, a})
 	}
-	if !ok {
-		return 0, false
-	}
-	return v.value(), true
+	return v, ok
 }
 
 // Projection returns the average of one projection measure for an ordered pair.
 func (r *Results) Projection(measure string, k pair) (float64, bool) {
-	m, ok := r.projections[measure][k]
-	if !ok {
-		return 0, false
-	}
-	return m.value(), true
+	return r.projections.value(measure, k)
 }
