@@ -168,11 +168,9 @@ func (s *Set) Project(i, j int) Projection {
 			p.S2[k] = v
 		}
 	}
-	if total := target.Norm(); total > 0 {
-		share := func(part float64) float64 { return min(1, (part/total)*(part/total)) }
-		p.Diag, p.Core = share(norm(p.S2)), share(norm(core.Data))
-		p.Col, p.Row = share(weighted(m, target.S)), share(weighted(n, target.S))
-	}
+	total := target.Norm()
+	p.Diag, p.Core = share(norm(p.S2), total), share(norm(core.Data), total)
+	p.Col, p.Row = share(weighted(m, target.S), total), share(weighted(n, target.S), total)
 	return p
 }
 

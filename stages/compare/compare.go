@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"taskvec/internal/adapter"
 	"taskvec/internal/subspace"
@@ -14,7 +15,8 @@ import (
 	"taskvec/stages/similarity"
 )
 
-// options are the projection's: all pairs, p = 3, negative entries as their absolute value.
+// options are the projection's: all pairs, p = 3, negative entries as their absolute value. Its null
+// is simulated when that of the Grassmann distance is asked for.
 var options = projection.Options{P: 3, Sign: subspace.Abs}
 
 // seed is of the simulated nulls: an experiment's default.
@@ -54,12 +56,14 @@ func Adapters(ctx context.Context, dirs, measures []string, progress func(done, 
 	if err != nil {
 		return nil, err
 	}
+	o := options
+	o.Nulls, o.Seed = slices.Contains(measures, similarity.Z), seed
 	one := func(m *collect.Module) (*Module, error) {
 		values, err := similarity.Of(m, measures, seed)
 		if err != nil {
 			return nil, err
 		}
-		return &Module{values, projection.Of(m, options)}, nil
+		return &Module{values, projection.Of(m, o)}, nil
 	}
 	if err := collect.Stream(ctx, layout, progress, one, next); err != nil {
 		return nil, err

@@ -160,8 +160,12 @@ func TestPlanted(t *testing.T) {
 		"e_core": share(math.Cos(theta[0])*math.Cos(phi[0]), math.Cos(theta[1])*math.Cos(phi[1])),
 		"e_col":  share(math.Cos(theta[0]), math.Cos(theta[1])), "e_row": share(math.Cos(phi[0]), math.Cos(phi[1])),
 	}
-	counts := map[string]int{}
+	counts, nulls := map[string]int{}, 0
 	for _, row := range r.Projection {
+		if slices.Contains(projection.NullMeasures, row.Measure) {
+			nulls++
+			continue
+		}
 		counts[row.Source+" "+row.Target]++
 		if want := projections[row.Measure]; row.Source == "sum" && row.Target == "ner" && math.Abs(row.Value-want) > 1e-12 {
 			t.Errorf("sum → ner at layer %d %s: %s = %v, want %v", row.Layer, row.Module, row.Measure, row.Value, want)
@@ -169,6 +173,9 @@ func TestPlanted(t *testing.T) {
 		if strings.HasPrefix(row.Measure, "e_") && (row.Source == "has-date" || row.Target == "has-date") && row.Value > 1e-25 {
 			t.Errorf("%s → %s: %s = %v, want 0", row.Source, row.Target, row.Measure, row.Value)
 		}
+	}
+	if want := 6 * len(modules) * len(projection.NullMeasures); nulls != want {
+		t.Errorf("%d rows of the null, want %d", nulls, want)
 	}
 	if len(counts) != 6 || counts["sum ner"] != len(modules)*len(projections) || len(projections) != len(projection.Measures) {
 		t.Errorf("projection rows by pair: %v", counts)

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -20,7 +21,7 @@ import (
 )
 
 // Kind is the projection stage: factors.arrow → projection.arrow and spectra.arrow.
-var Kind = pipeline.Kind{Name: "projection", Version: 1, Publish: "results", Resolve: resolve, Run: run}
+var Kind = pipeline.Kind{Name: "projection", Version: 2, Publish: "results", Resolve: resolve, Run: run}
 
 // Names of the files the stage writes. The metadata of File holds "p" and "sign".
 const (
@@ -51,12 +52,29 @@ const (
 // Measures are all measures in the order of the rows.
 var Measures = []string{L1, L2, Lp, L1Unit, L2Unit, LpUnit, Rec, EntropySource, Entropy, Negatives, EDiag, ECore, ECol, ERow}
 
+// matched are the measures that the matched null is given for, as MEASURE_null_mean, MEASURE_null_sd
+// and MEASURE_z.
+var matched = []string{L1, Rec, Entropy, ECore}
+
+// NullMeasures are the measures of the matched null in the order of the rows, after Measures: what a
+// measure is for a target like j whose column space has nothing to do with any task's, its row space
+// and spectrum being j's; and how many standard deviations above that the value lies (0 where there
+// are none).
+var NullMeasures = func() (names []string) {
+	for _, m := range matched {
+		names = append(names, m+"_null_mean", m+"_null_sd", m+"_z")
+	}
+	return names
+}()
+
 // Options are what a projection may be asked for. The zero value stands for all pairs, p = 3 and
 // abs.
 type Options struct {
 	Pairs [][2]string   `json:"pairs"` // ordered (source, target); all pairs of a model when empty
 	P     float64       `json:"p"`     // order of lp and lp_unit, at least 1
 	Sign  subspace.Sign `json:"sign"`  // what negative entries of S2 count as
+	Nulls bool          `json:"nulls"` // whether the matched null is simulated
+	Seed  int64         `json:"seed"`  // of the null
 }
 
 // checked returns the options with defaults filled in.
@@ -76,9 +94,9 @@ func (o Options) checked() (Options, error) {
 	return o, nil
 }
 
-func resolve(_ *experiment.Experiment, s *experiment.Stage, _ pipeline.Cell) (any, map[string]string, error) {
+func resolve(e *experiment.Experiment, s *experiment.Stage, _ pipeline.Cell) (any, map[string]string, error) {
 	with := s.With.(*experiment.ProjectionWith)
-	o := Options{P: with.P, Sign: subspace.Sign(with.Sign)}
+	o := Options{P: with.P, Sign: subspace.Sign(with.Sign), Nulls: true, Seed: e.Seed}
 	for _, pair := range with.Pairs {
 		if len(pair) != 2 {
 			return nil, nil, fmt.Errorf("pair %v is not [source, target]", pair)
@@ -160,7 +178,8 @@ func (o Options) fits(l *collect.Layout) error {
 type Values struct {
 	module collect.Module // without its set
 	pairs  [][2]int       // source, target
-	values []float64      // pairs × Measures
+	names  []string       // of the measures: Measures, and NullMeasures where they are wanted
+	values []float64      // pairs × names
 	s1     [][]float64    // by task
 	s2     []float64      // pair by pair, as long as the source's s1
 	start  []int          // of each pair in s2, and its end
@@ -175,11 +194,18 @@ func Of(m *collect.Module, o Options) *Values {
 		v.s1 = append(v.s1, m.Set.Update(i).S)
 	}
 	v.pairs = o.at(m)
-	v.values = make([]float64, 0, len(v.pairs)*len(Measures))
+	v.names = Measures
+	if o.Nulls {
+		v.names = slices.Concat(Measures, NullMeasures)
+	}
+	v.values = make([]float64, 0, len(v.pairs)*len(v.names))
 	v.start = make([]int, 1, len(v.pairs)+1)
 	for _, pair := range v.pairs {
 		p := m.Set.Project(pair[0], pair[1])
 		v.values = appendValues(v.values, p, o)
+		if o.Nulls {
+			v.values = appendNull(v.values, m.Set, pair, o)
+		}
 		v.s2 = append(v.s2, p.S2...)
 		v.start = append(v.start, len(v.s2))
 	}
@@ -217,8 +243,8 @@ func (v *Values) Rows(dst []table.Projection, from, to int) []table.Projection {
 	for p, pair := range v.pairs[from:to] {
 		row := table.Projection{Model: v.module.Model, Source: v.module.Tasks[pair[0]], Target: v.module.Tasks[pair[1]],
 			Layer: v.module.Layer, Module: v.module.Type}
-		for k, name := range Measures {
-			row.Measure, row.Value = name, v.values[(from+p)*len(Measures)+k]
+		for k, name := range v.names {
+			row.Measure, row.Value = name, v.values[(from+p)*len(v.names)+k]
 			dst = append(dst, row)
 		}
 	}
@@ -247,4 +273,40 @@ func appendValues(dst []float64, p subspace.Projection, o Options) []float64 {
 		subspace.Lp(1, unit1, unit2), subspace.Lp(2, unit1, unit2), subspace.Lp(o.P, unit1, unit2),
 		subspace.Rec(p.S1, s2), subspace.Entropy(p.S1), subspace.Entropy(s2), float64(subspace.Negatives(p.S2)),
 		p.Diag, p.Core, p.Col, p.Row)
+}
+
+// certain is the relative spread of a null below which it is rounding: there is no chance, as where a
+// space is the whole one.
+const certain = 1e-10
+
+// appendNull appends the matched null of a pair whose measures stand at the end of dst.
+func appendNull(dst []float64, s *subspace.Set, pair [2]int, o Options) []float64 {
+	values := dst[len(dst)-len(Measures):]
+	var first, sum, squares [4]float64 // of matched, centred at the first draw
+	drawn := false
+	s.ProjectMatched(pair[0], pair[1], uint64(o.Seed), func(p subspace.Projection) {
+		s2 := o.Sign.Apply(p.S2)
+		draw := [4]float64{subspace.Lp(1, p.S1, s2), subspace.Rec(p.S1, s2), subspace.Entropy(s2), p.Core}
+		if !drawn {
+			first, drawn = draw, true
+		}
+		for k, v := range draw {
+			sum[k] += v - first[k]
+			squares[k] += (v - first[k]) * (v - first[k])
+		}
+	})
+	const n = subspace.MatchedDraws
+	for k, name := range matched {
+		mean := sum[k] / n
+		sd := math.Sqrt(max(0, (squares[k]-n*mean*mean)/(n-1)))
+		mean += first[k]
+		z := 0.0
+		if sd > certain*math.Abs(mean) {
+			z = (values[slices.Index(Measures, name)] - mean) / sd
+		} else {
+			sd = 0
+		}
+		dst = append(dst, mean, sd, z)
+	}
+	return dst
 }

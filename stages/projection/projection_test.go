@@ -40,7 +40,7 @@ func runStage(t *testing.T, with *experiment.ProjectionWith, factors ...table.Fa
 	if err := table.Write(filepath.Join(in, collect.FactorsFile), factors, nil); err != nil {
 		t.Fatal(err)
 	}
-	settings, paths, err := Kind.Resolve(nil, &experiment.Stage{With: with}, nil)
+	settings, paths, err := Kind.Resolve(&experiment.Experiment{Seed: 1}, &experiment.Stage{With: with}, nil)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -94,9 +94,23 @@ func TestRun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(rows) != len(Measures) || len(c.want) != len(Measures) {
-			t.Fatalf("%d rows, want %d", len(rows), len(Measures))
+		if len(rows) != len(Measures)+len(NullMeasures) || len(c.want) != len(Measures) {
+			t.Fatalf("%d rows, want %d", len(rows), len(Measures)+len(NullMeasures))
 		}
+		null := map[string]float64{}
+		for k, r := range rows[len(Measures):] {
+			if null[r.Measure] = r.Value; r.Measure != NullMeasures[k] || r.Source != "sum" || r.Target != "ner" {
+				t.Errorf("row %+v, want %s", r, NullMeasures[k])
+			}
+		}
+		// Three axes in three dimensions are the whole space: there is no chance in what lies in it.
+		if math.Abs(null["e_core_null_mean"]-1) > 1e-12 || null["e_core_null_sd"] != 0 || null["e_core_z"] != 0 {
+			t.Errorf("null of e_core %v", null)
+		}
+		if z := (rows[0].Value - null["l1_null_mean"]) / null["l1_null_sd"]; null["l1_null_sd"] <= 0 || math.Abs(z-null["l1_z"]) > 1e-12 {
+			t.Errorf("null of l1 %v of %v", null, rows[0].Value)
+		}
+		rows = rows[:len(Measures)]
 		for k, r := range rows {
 			want := table.Projection{Model: "m", Source: "sum", Target: "ner", Module: "q", Measure: Measures[k], Value: c.want[r.Measure]}
 			v := r.Value
