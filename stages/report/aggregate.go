@@ -13,7 +13,8 @@ import (
 // the number of the pair, since 500 tasks have a quarter of a million.
 type averages struct {
 	number map[pair]int
-	sums   map[string]map[string][]sum // measure → module type → by pair
+	sums   map[string]map[string][]sum       // measure → module type → by pair
+	layers map[string]map[string][][]float64 // likewise the values of the measures shown with an interval
 	last   pair
 	at     int // number of last
 }
@@ -24,7 +25,7 @@ type sum struct {
 }
 
 func newAverages() averages {
-	return averages{number: map[pair]int{}, sums: map[string]map[string][]sum{}}
+	return averages{number: map[pair]int{}, sums: map[string]map[string][]sum{}, layers: map[string]map[string][][]float64{}}
 }
 
 // add counts a value in. It reports whether the pair is new.
@@ -49,6 +50,9 @@ func (a *averages) add(measure string, k pair, module string, v float64) (fresh 
 	}
 	sums[a.at].total += v
 	sums[a.at].n++
+	if a.at < maxBootstrapped && slices.Contains(bootstrapped, measure) {
+		a.keep(measure, module, v)
+	}
 	return fresh
 }
 

@@ -15,8 +15,9 @@ func (in *Input) nullTables() []*Table {
 			Title: titleOf("Grassmann distance against unrelated tasks", model),
 			Notes: []string{
 				"Null: the mean distance of two random spaces of the same dimensions, simulated. z: how many standard deviations of the null a module's distance lies above it, averaged as T̄ is. Unrelated tasks have z near 0, tasks nearer than chance a negative one. The raw distance of unrelated tasks is near its largest value and hardly varies, so read z.",
+				intervalNote,
 			},
-			Columns: []string{"i, j", "T̄ columns", "null columns", "z columns", "T̄ rows", "null rows", "z rows"},
+			Columns: []string{"i, j", "T̄ columns", "low", "high", "null columns", "z columns", "T̄ rows", "low", "high", "null rows", "z rows"},
 		}
 		var ratio, n float64
 		tasks := in.Results.Tasks[model]
@@ -24,18 +25,20 @@ func (in *Input) nullTables() []*Table {
 			for _, b := range tasks[i+1:] {
 				row := make([]Cell, len(t.Columns))
 				row[0] = text(a + ", " + b)
-				for k, measure := range []string{"grassmann", "grassmann_null_mean", "grassmann_z"} {
-					for s, side := range []string{"", "/row"} {
+				for s, side := range []string{"", "/row"} {
+					for k, measure := range []string{"grassmann", "", "", "grassmann_null_mean", "grassmann_z"} {
 						if v, ok := in.Results.pairDistance(model, measure+side, a, b); ok {
-							row[1+3*s+k] = number(v)
+							row[1+5*s+k] = number(v)
 						}
 					}
+					row[2+5*s], row[3+5*s] = in.distanceInterval(model, "grassmann"+side, a, b)
 				}
-				if row[2].IsNumber || row[5].IsNumber {
+				distance, null := row[6], row[9] // of the rows
+				if row[4].IsNumber || null.IsNumber {
 					t.Rows = append(t.Rows, row)
 				}
-				if row[4].IsNumber && row[5].IsNumber && row[5].Number > 0 {
-					ratio += row[4].Number / row[5].Number
+				if distance.IsNumber && null.IsNumber && null.Number > 0 {
+					ratio += distance.Number / null.Number
 					n++
 				}
 			}

@@ -52,23 +52,27 @@ func (in *Input) projectionTable() *Table {
 		Notes: []string{
 			"L_1 is Σ|S₁ − S₂| on raw spectra, REC is Σ min(S₁/ΣS₁, |S₂|/Σ|S₂|); both averaged over layers and then over module types.",
 			"Raw L_1 mostly ranks the size of the source adapter: compare REC, not L_1, between sources. E_core is the share of task j's ΔW that lies in task i's column and row space. Negatives is the mean number of axes on which S₂ is below zero.",
+			"z: standard deviations above the mean for a task like j whose column space is chance, its row space and spectrum being j's (64 draws a module), averaged likewise. Task j is in task i where z of E_core is high.",
+			intervalNote,
 		},
-		Columns: []string{"model", "i → j", "L_1", "REC", "E_core", "negatives", "L_1 published", "L_1 difference", "REC published", "REC difference"},
+		Columns: []string{"model", "i → j", "L_1", "low", "high", "L_1 z", "REC", "low", "high", "REC z", "E_core", "E_core z", "negatives", "L_1 published", "L_1 difference", "REC published", "REC difference"},
 	}
 	compared := false
 	for _, model := range in.Results.Models {
 		for _, k := range in.tablePairs(model) {
 			row := make([]Cell, len(t.Columns))
 			row[0], row[1] = text(model), text(arrow(k))
-			for i, m := range []string{"l1", "rec", "e_core", "negatives"} {
+			for i, m := range []string{"l1", "", "", "l1_z", "rec", "", "", "rec_z", "e_core", "e_core_z", "negatives"} {
 				if v, ok := in.Results.Projection(m, k); ok {
 					row[2+i] = number(v)
 				}
 			}
-			if pub, ok := in.Published.projection(k.source, k.target, in.Variants[model]); ok && row[2].IsNumber && row[3].IsNumber {
+			row[3], row[4] = in.projectionInterval("l1", k)
+			row[7], row[8] = in.projectionInterval("rec", k)
+			if pub, ok := in.Published.projection(k.source, k.target, in.Variants[model]); ok && row[2].IsNumber && row[6].IsNumber {
 				compared = true
-				row[6], row[7] = number(pub.L1), difference(row[2].Number-pub.L1)
-				row[8], row[9] = number(pub.REC), difference(row[3].Number-pub.REC)
+				row[13], row[14] = number(pub.L1), difference(row[2].Number-pub.L1)
+				row[15], row[16] = number(pub.REC), difference(row[6].Number-pub.REC)
 			}
 			t.Rows = append(t.Rows, row)
 		}
@@ -86,24 +90,27 @@ func (in *Input) entropyTable() *Table {
 		Title: "Entropy of the spectra: H(S₁) of the source, H(S₂) of the target on the source's axes",
 		Notes: []string{
 			"H = −Σ p ln p / ln k with p = |S|/Σ|S|: 1 when all directions weigh the same, 0 when one has all the weight. Averaged over layers and then over module types.",
+			"z: standard deviations of H(S₂) above its mean for a task like j whose column space is chance, averaged likewise.",
+			intervalNote,
 		},
-		Columns: []string{"model", "i → j", "H(S₁)", "H(S₂)", "H(S₁) published", "H(S₁) difference", "H(S₂) published", "H(S₂) difference"},
+		Columns: []string{"model", "i → j", "H(S₁)", "H(S₂)", "low", "high", "H(S₂) z", "H(S₁) published", "H(S₁) difference", "H(S₂) published", "H(S₂) difference"},
 	}
 	compared := false
 	for _, model := range in.Results.Models {
 		for _, k := range in.tablePairs(model) {
 			row := make([]Cell, len(t.Columns))
 			row[0], row[1] = text(model), text(arrow(k))
-			for i, m := range []string{"entropy_source", "entropy"} {
+			for i, m := range []string{"entropy_source", "entropy", "", "", "entropy_z"} {
 				if v, ok := in.Results.Projection(m, k); ok {
 					row[2+i] = number(v)
 				}
 			}
 			if pub, ok := in.Published.entropy(k.source, k.target, in.Variants[model]); ok && row[2].IsNumber && row[3].IsNumber {
 				compared = true
-				row[4], row[5] = number(pub.H1), difference(row[2].Number-pub.H1)
-				row[6], row[7] = number(pub.H2), difference(row[3].Number-pub.H2)
+				row[7], row[8] = number(pub.H1), difference(row[2].Number-pub.H1)
+				row[9], row[10] = number(pub.H2), difference(row[3].Number-pub.H2)
 			}
+			row[4], row[5] = in.projectionInterval("entropy", k)
 			t.Rows = append(t.Rows, row)
 		}
 	}

@@ -31,14 +31,25 @@ def main(folder: Path) -> None:
 
     smollm = Tokenizer(models.BPE())
     smollm.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), byte_level(add_prefix_space=False)]
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            byte_level(add_prefix_space=False),
+        ]
     )
 
-    mistral = Tokenizer(models.BPE(byte_fallback=True, fuse_unk=True, unk_token="<unk>"))
-    mistral.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    mistral = Tokenizer(
+        models.BPE(byte_fallback=True, fuse_unk=True, unk_token="<unk>")
+    )
+    mistral.normalizer = normalizers.Sequence(
+        [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+    )
 
-    metaspace = Tokenizer(models.BPE(byte_fallback=True, fuse_unk=True, unk_token="<unk>"))
-    metaspace.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+    metaspace = Tokenizer(
+        models.BPE(byte_fallback=True, fuse_unk=True, unk_token="<unk>")
+    )
+    metaspace.pre_tokenizer = pre_tokenizers.Metaspace(
+        prepend_scheme="first", split=False
+    )
 
     fallback = [f"<0x{b:02X}>" for b in range(256)]
     for name, tokenizer, special, initial in [

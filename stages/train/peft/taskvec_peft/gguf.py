@@ -18,7 +18,9 @@ def convert(source: Path, folder: Path) -> None:
         raise SystemExit(f"{folder} is there already")
     transformers.logging.disable_progress_bar()
     where, name = str(source.parent), source.name
-    model = transformers.AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.float32)
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        where, gguf_file=name, dtype=torch.float32
+    )
     tokenizer = transformers.AutoTokenizer.from_pretrained(where, gguf_file=name)
     # What is left of the quantisation would make the folder claim to be quantised.
     model.hf_quantizer = None
