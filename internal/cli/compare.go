@@ -2,8 +2,10 @@ package cli
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -58,9 +60,17 @@ func replaceReport(in *report.Input, dir string) error {
 	return os.Rename(fresh, dir)
 }
 
+// compareMemory is how much memory a comparison tries to keep to, in bytes.
+const compareMemory = 3 << 29
+
 func runCompare(cmd *cobra.Command, e *env, dirs []string, out string) error {
 	if _, err := os.Stat(filepath.Join(out, "adapter_config.json")); err == nil {
 		return usage(cmd, "--out %s is an adapter's folder: give another place for the results", out)
+	}
+	// Hundreds of adapters make much garbage beside the half gigabyte that they take: it is to be
+	// collected before it doubles that. A limit that somebody set stays.
+	if old := debug.SetMemoryLimit(-1); old == math.MaxInt64 {
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(compareMemory))
 	}
 	results := report.NewResults()
 	notes, err := compare.Write(cmd.Context(), dirs, out, nil, results.Add)

@@ -78,3 +78,24 @@ func BenchmarkThirteen(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkMany compares more and more adapters of a small shape, four layers of q and v, r = 8: time is to
+// grow with the pairs, memory hardly.
+func BenchmarkMany(b *testing.B) {
+	var modules []module
+	for l := range 4 {
+		p := fmt.Sprintf("model.layers.%d.self_attn.", l)
+		modules = append(modules, module{p + "q_proj", 256, 256}, module{p + "v_proj", 64, 256})
+	}
+	for _, n := range []int{50, 100, 200, 500} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			dirs := kept(b, n, "small", modules)
+			for b.Loop() {
+				if _, err := Adapters(context.Background(), dirs, similarity.Measures, nil, func(*Module) error { return nil }); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(modules)*n*(n-1)/2), "ns/pair")
+		})
+	}
+}

@@ -191,7 +191,7 @@ func Of(m *collect.Module, o Options) *Values {
 	v := &Values{module: *m}
 	v.module.Set = nil
 	for i := range m.Tasks {
-		v.s1 = append(v.s1, m.Set.Update(i).S)
+		v.s1 = append(v.s1, slices.Clone(m.Set.Update(i).S))
 	}
 	v.pairs = o.at(m)
 	v.names = Measures
@@ -200,6 +200,11 @@ func Of(m *collect.Module, o Options) *Values {
 	}
 	v.values = make([]float64, 0, len(v.pairs)*len(v.names))
 	v.start = make([]int, 1, len(v.pairs)+1)
+	total := 0
+	for _, pair := range v.pairs {
+		total += len(v.s1[pair[0]])
+	}
+	v.s2 = make([]float64, 0, total)
 	for _, pair := range v.pairs {
 		p := m.Set.Project(pair[0], pair[1])
 		v.values = appendValues(v.values, p, o)
