@@ -3,10 +3,31 @@ package experiment
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
-// axisNames are the axes a matrix can have.
-var axisNames = []string{"model", "task"}
+// axisNames are the axes a matrix can have. Several seeds of one task say how far apart two trainings
+// of the same task are.
+var axisNames = []string{"model", "task", seedAxis}
+
+const seedAxis = "seed"
+
+// seedMark stands between a task and its seed in a label.
+const seedMark = "#"
+
+// Label names what a cell trains: its task, and its seed where the matrix has several: ner#1235.
+func Label(cell map[string]string) string {
+	if seed, ok := cell[seedAxis]; ok {
+		return cell["task"] + seedMark + seed
+	}
+	return cell["task"]
+}
+
+// TaskOf is the task of a label.
+func TaskOf(label string) string {
+	task, _, _ := strings.Cut(label, seedMark)
+	return task
+}
 
 // AllAxes returns the axes of the stage's cells: those of its matrix, and for a build stage its
 // tasks, each of which is a job.
@@ -79,4 +100,23 @@ func (l *LoRA) Targets(family string) []string {
 		return []string{"query", "value"}
 	}
 	return []string{"q_proj", "v_proj"}
+}
+
+// Labels returns the labels under which a task is trained, in the order of the file; its name when no
+// stage trains it.
+func (e *Experiment) Labels(task string) []string {
+	var labels []string
+	for i := range e.Stages {
+		if s := &e.Stages[i]; s.Uses == "train" {
+			for _, c := range s.Cells() {
+				if l := Label(c); c["task"] == task && !slices.Contains(labels, l) {
+					labels = append(labels, l)
+				}
+			}
+		}
+	}
+	if labels == nil {
+		return []string{task}
+	}
+	return labels
 }

@@ -42,6 +42,7 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 		for _, name := range axisNames {
 			props[name] = object{"type": "array", "minItems": 1, "items": object{"type": "string"}}
 		}
+		props[seedAxis].(object)["items"] = object{"type": "integer"}
 		props["task"].(object)["items"] = taskName()
 		return object{"type": "object", "additionalProperties": false, "properties": props}
 	case t == reflect.TypeFor[Quantity]():

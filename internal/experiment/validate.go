@@ -130,6 +130,10 @@ func (d *decoder) validateStages(e *Experiment) {
 		}
 		stages = append(stages, s.Name)
 		for _, axis := range s.Matrix.Axes {
+			if axis.Name == seedAxis {
+				d.seeds(&e.Stages[i], p, axis.Values)
+				continue
+			}
 			known, what := models, "model"
 			if axis.Name == "task" {
 				known, what = e.TaskNames(), "task"
@@ -319,6 +323,7 @@ func describe(c map[string]string) string {
 // validateKinds checks what is particular to a kind of stage.
 func (d *decoder) validateKinds(e *Experiment) {
 	trained := map[string][]string{} // task → models
+	done := map[string]bool{}        // cells
 	for i := range e.Stages {
 		s, p := &e.Stages[i], fmt.Sprintf("stages[%d]", i)
 		if s.Uses != "train" {
@@ -326,8 +331,10 @@ func (d *decoder) validateKinds(e *Experiment) {
 		}
 		d.validateTrain(e, s, p)
 		for _, c := range s.Cells() {
-			if slices.Contains(trained[c["task"]], c["model"]) {
-				d.failAt(d.valuePath(s, p, "task", c["task"]), "%s is trained by another stage already", describe(c))
+			if whole := describe(c); done[whole] {
+				d.failAt(d.valuePath(s, p, "task", c["task"]), "%s is trained by another stage already", whole)
+			} else {
+				done[whole] = true
 			}
 			trained[c["task"]] = append(trained[c["task"]], c["model"])
 		}
@@ -395,7 +402,9 @@ func (d *decoder) validateKinds(e *Experiment) {
 func (d *decoder) axes(s *Stage, p string, want ...string) {
 	var have []string
 	for _, a := range s.Matrix.Axes {
-		have = append(have, a.Name)
+		if a.Name != seedAxis || s.Uses != "train" {
+			have = append(have, a.Name)
+		}
 	}
 	slices.Sort(have)
 	if !slices.Equal(have, want) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 
 	"taskvec/tasks"
 )
@@ -89,5 +90,24 @@ func (d *decoder) validateRunner(s *Stage, p string) {
 				d.failAt(p+".with."+only.key, "the embedded trainer has no %s: remove it, or set runner: container", only.key)
 			}
 		}
+	}
+}
+
+// seeds checks the axis seed of a train stage's matrix.
+func (d *decoder) seeds(s *Stage, p string, values []string) {
+	if s.Uses != "train" {
+		d.failAt(p+".matrix.seed", "only train stages have seeds")
+		return
+	}
+	for i, v := range values {
+		at := fmt.Sprintf("%s.matrix.seed[%d]", p, i)
+		if _, err := strconv.ParseInt(v, 10, 64); err != nil {
+			d.failAt(at, "seed %q is no whole number", v)
+		} else if slices.Contains(values[:i], v) {
+			d.failAt(at, "seed %s is named twice", v)
+		}
+	}
+	if w, ok := s.With.(*TrainWith); ok && (w.InitSeed != nil || w.DataSeed != nil) {
+		d.failAt(p+".with", "the matrix has seeds: remove init_seed and data_seed")
 	}
 }

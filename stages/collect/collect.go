@@ -67,7 +67,7 @@ func run(_ context.Context, w *pipeline.Work) error {
 	}
 	var sources []Source
 	for _, in := range inputs {
-		sources = append(sources, Source{Model: in.Cell["model"], Task: in.Cell["task"], Dir: filepath.Join(in.Dir, "out", "adapter")})
+		sources = append(sources, Source{Model: in.Cell["model"], Task: experiment.Label(in.Cell), Dir: filepath.Join(in.Dir, "out", "adapter")})
 	}
 	adapters, err := Open(sources)
 	if err != nil {

@@ -101,7 +101,18 @@ func resolve(e *experiment.Experiment, s *experiment.Stage, _ pipeline.Cell) (an
 		if len(pair) != 2 {
 			return nil, nil, fmt.Errorf("pair %v is not [source, target]", pair)
 		}
-		o.Pairs = append(o.Pairs, [2]string(pair))
+		for _, source := range e.Labels(pair[0]) {
+			for _, target := range e.Labels(pair[1]) {
+				o.Pairs = append(o.Pairs, [2]string{source, target})
+			}
+		}
+	}
+	for _, p := range o.Pairs { // other seeds of one task say what two trainings of it differ in
+		for _, other := range e.Labels(experiment.TaskOf(p[0])) {
+			if same := [2]string{p[0], other}; p[0] != other && !slices.Contains(o.Pairs, same) {
+				o.Pairs = append(o.Pairs, same)
+			}
+		}
 	}
 	o, err := o.checked()
 	return o, nil, err

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"taskvec/internal/experiment"
 	"taskvec/internal/table"
 )
 
@@ -84,10 +85,13 @@ type Results struct {
 	projections averages
 	pairs       []pair             // ordered pairs with a projection, in the order of the table
 	seen        map[[2]string]bool // model and task
+	// The distances and projections between trainings of one task that differ in the seed alone.
+	noise noise
 }
 
 // Aggregate groups the rows of similarity.arrow and projection.arrow by model and pair. Column-side
-// measures keep their name, row-side ones are named MEASURE/row.
+// measures keep their name, row-side ones are named MEASURE/row. A pair of tasks that were trained
+// with several seeds is averaged over these.
 func Aggregate(similarity []table.Similarity, projection []table.Projection) (*Results, error) {
 	r := NewResults()
 	return r, r.Add(similarity, projection)
@@ -100,14 +104,16 @@ func NewResults() *Results {
 		distances:   newAverages(),
 		projections: newAverages(),
 		seen:        map[[2]string]bool{},
+		noise:       newNoise(),
 	}
 }
 
 // Add counts further rows in: see Aggregate.
 func (r *Results) Add(similarity []table.Similarity, projection []table.Projection) error {
 	for _, s := range similarity {
-		r.see(s.Model, s.TaskI)
-		r.see(s.Model, s.TaskJ)
+		i, j := experiment.TaskOf(s.TaskI), experiment.TaskOf(s.TaskJ)
+		r.see(s.Model, i)
+		r.see(s.Model, j)
 		name := s.Measure
 		switch s.Side {
 		case "column":
@@ -116,12 +122,23 @@ func (r *Results) Add(similarity []table.Similarity, projection []table.Projecti
 		default:
 			return &table.Error{File: "similarity.arrow", Msg: fmt.Sprintf("side %q of %s and %s: want column or row", s.Side, s.TaskI, s.TaskJ)}
 		}
-		r.distances.add(name, pair{s.Model, s.TaskI, s.TaskJ}, s.Module, s.Value)
+		switch _, reversed := r.distances.number[pair{s.Model, j, i}]; {
+		case i == j:
+			r.noise.distances.add(name, pair{s.Model, s.TaskI, s.TaskJ}, s.Module, s.Value)
+		case reversed: // with other seeds
+			r.distances.add(name, pair{s.Model, j, i}, s.Module, s.Value)
+		default:
+			r.distances.add(name, pair{s.Model, i, j}, s.Module, s.Value)
+		}
 	}
 	for _, p := range projection {
-		r.see(p.Model, p.Source)
-		r.see(p.Model, p.Target)
-		k := pair{p.Model, p.Source, p.Target}
+		k := pair{p.Model, experiment.TaskOf(p.Source), experiment.TaskOf(p.Target)}
+		r.see(p.Model, k.source)
+		r.see(p.Model, k.target)
+		if k.source == k.target {
+			r.noise.projections.add(p.Measure, pair{p.Model, p.Source, p.Target}, p.Module, p.Value)
+			continue
+		}
 		if r.projections.add(p.Measure, k, p.Module, p.Value) {
 			r.pairs = append(r.pairs, k)
 		}

@@ -17,7 +17,7 @@ func (in *Input) nullTables() []*Table {
 				"Null: the mean distance of two random spaces of the same dimensions, simulated. z: how many standard deviations of the null a module's distance lies above it, averaged as T̄ is. Unrelated tasks have z near 0, tasks nearer than chance a negative one. The raw distance of unrelated tasks is near its largest value and hardly varies, so read z.",
 				intervalNote,
 			},
-			Columns: []string{"i, j", "T̄ columns", "low", "high", "null columns", "z columns", "T̄ rows", "low", "high", "null rows", "z rows"},
+			Columns: []string{"i, j", "T̄ columns", "columns low", "columns high", "null columns", "z columns", "T̄ rows", "rows low", "rows high", "null rows", "z rows"},
 		}
 		var ratio, n float64
 		tasks := in.Results.Tasks[model]
@@ -46,6 +46,7 @@ func (in *Input) nullTables() []*Table {
 		if share := ratio / n; n > 0 && share < sharedStart {
 			t.Notes = append(t.Notes, fmt.Sprintf("Warning: on the row side tasks are on average %.0f %% as far apart as unrelated ones. Adapters that start from the same A look alike there whatever their task (arXiv 2509.25414): read the column side, or train with another init_seed for each task.", 100*share))
 		}
+		t.Notes = append(t.Notes, in.noiseNotes(&in.Results.noise.distances, []string{model}, "grassmann", "grassmann_z", "grassmann/row", "grassmann_z/row")...)
 		if len(t.Rows) > 0 {
 			out = append(out, dropEmpty(t, 1))
 		}

@@ -102,7 +102,7 @@ func run(_ context.Context, w *pipeline.Work) error {
 			b, err = readBuild(filepath.Join(i.Dir, build.ReportFile))
 			in.Builds = append(in.Builds, b)
 		case "train":
-			t := Training{Model: i.Cell["model"], Task: i.Cell["task"]}
+			t := Training{Model: i.Cell["model"], Task: experiment.Label(i.Cell)}
 			t.Result, err = trainer.ReadResult(i.Dir)
 			in.Trainings = append(in.Trainings, t)
 		}

@@ -55,7 +55,7 @@ func (in *Input) projectionTable() *Table {
 			"z: standard deviations above the mean for a task like j whose column space is chance, its row space and spectrum being j's (64 draws a module), averaged likewise. Task j is in task i where z of E_core is high.",
 			intervalNote,
 		},
-		Columns: []string{"model", "i → j", "L_1", "low", "high", "L_1 z", "REC", "low", "high", "REC z", "E_core", "E_core z", "negatives", "L_1 published", "L_1 difference", "REC published", "REC difference"},
+		Columns: []string{"model", "i → j", "L_1", "L_1 low", "L_1 high", "L_1 z", "REC", "REC low", "REC high", "REC z", "E_core", "E_core z", "negatives", "L_1 published", "L_1 difference", "REC published", "REC difference"},
 	}
 	compared := false
 	for _, model := range in.Results.Models {
@@ -80,6 +80,7 @@ func (in *Input) projectionTable() *Table {
 	if compared {
 		t.Notes = append(t.Notes, comparedWith)
 	}
+	t.Notes = append(t.Notes, in.noiseNotes(&in.Results.noise.projections, in.Results.Models, "l1", "rec", "e_core")...)
 	return in.finish(t)
 }
 
@@ -93,7 +94,7 @@ func (in *Input) entropyTable() *Table {
 			"z: standard deviations of H(S₂) above its mean for a task like j whose column space is chance, averaged likewise.",
 			intervalNote,
 		},
-		Columns: []string{"model", "i → j", "H(S₁)", "H(S₂)", "low", "high", "H(S₂) z", "H(S₁) published", "H(S₁) difference", "H(S₂) published", "H(S₂) difference"},
+		Columns: []string{"model", "i → j", "H(S₁)", "H(S₂)", "H(S₂) low", "H(S₂) high", "H(S₂) z", "H(S₁) published", "H(S₁) difference", "H(S₂) published", "H(S₂) difference"},
 	}
 	compared := false
 	for _, model := range in.Results.Models {
@@ -117,6 +118,7 @@ func (in *Input) entropyTable() *Table {
 	if compared {
 		t.Notes = append(t.Notes, comparedWith)
 	}
+	t.Notes = append(t.Notes, in.noiseNotes(&in.Results.noise.projections, in.Results.Models, "entropy_source", "entropy")...)
 	return in.finish(t)
 }
 
@@ -168,6 +170,7 @@ func (in *Input) distanceTables() []*Table {
 				Columns: append([]string{"task"}, tasks...),
 				Notes:   []string{"T̄(i, j): the mean over layers within each module type, then over module types."},
 			}
+			t.Notes = append(t.Notes, in.noiseNotes(&in.Results.noise.distances, []string{model}, d.measure)...)
 			for i, task := range tasks {
 				row := []Cell{text(task)}
 				for _, v := range m[i] {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 
 	"taskvec/internal/experiment"
 	"taskvec/internal/pipeline"
@@ -69,6 +70,13 @@ func resolve(e *experiment.Experiment, s *experiment.Stage, c pipeline.Cell) (an
 	if w.DataSeed != nil {
 		set.DataSeed = *w.DataSeed
 	}
+	if text, ok := c["seed"]; ok {
+		seed, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return nil, nil, fmt.Errorf("seed %q: %w", text, err)
+		}
+		set.InitSeed, set.DataSeed = seed, seed
+	}
 	if !m.Local() {
 		return set, nil, nil
 	}
@@ -113,7 +121,7 @@ func run(ctx context.Context, w *pipeline.Work) error {
 	if err != nil {
 		return err
 	}
-	return table.Write(filepath.Join(w.Dir, CurvesFile), curves(set.Model, set.Task, result), nil)
+	return table.Write(filepath.Join(w.Dir, CurvesFile), curves(set.Model, experiment.Label(w.Cell), result), nil)
 }
 
 // basePlace is where the base model lies: a folder from outside or the result of a job.
