@@ -26,7 +26,7 @@ func TestRealTokenizers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	docs, err := c.Documents(datasets.Options{})
+	docs, _, err := c.Documents(datasets.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
