@@ -159,6 +159,9 @@ func heatMap(name, title string, tasks []string, m [][]float64) (*Figure, error)
 	h.Min, h.Max = lo, hi
 	h.Underflow = color.NRGBA{R: 0xdd, G: 0xdd, B: 0xdd, A: 0xff} // the diagonal
 	p.Add(h)
+	if len(m) > legible {
+		return wholesale(name, title, p), nil
+	}
 	var labels plotter.XYLabels
 	var data [][]any
 	for i := range m {
@@ -193,6 +196,19 @@ func heatMap(name, title string, tasks []string, m [][]float64) (*Figure, error)
 		Note:  "Dark is near. The scale spans the pairs; the diagonal is 0.",
 		chart: heatMapChart(tasks, data, lo, hi),
 	}, nil
+}
+
+// legible is for how many tasks a heat map has names and numbers.
+const legible = 60
+
+// wholesale is the heat map p of more tasks: a picture in their order.
+func wholesale(name, title string, p *plot.Plot) *Figure {
+	p.X.Tick.Marker, p.Y.Tick.Marker = plot.ConstantTicks{}, plot.ConstantTicks{}
+	p.X.Label.Text = "tasks, in the order of the tables"
+	return &Figure{
+		Name: name, Title: title, Width: 24 * vg.Centimeter, Height: 24 * vg.Centimeter, plot: p,
+		Note: "Dark is near. The scale spans the pairs; the diagonal is 0. Numbers are in the table of this distance.",
+	}
 }
 
 // heatMapChart is the interactive heat map.

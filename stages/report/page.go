@@ -14,9 +14,7 @@ var echarts string
 //go:embed assets/page.html
 var pageSource string
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"numeric": func(t *Table, i int) bool { return t.numeric(i) },
-}).Parse(pageSource))
+var pageTemplate = template.Must(template.New("page").Parse(pageSource))
 
 // writePage writes the one page that holds every table and figure. Nothing in it is fetched: the
 // chart library is inlined, and the files beside it are links for download.
@@ -28,6 +26,10 @@ func (in *Input) writePage(path string, tables []*Table, figures []*Figure) (err
 	}
 	var charts []shown
 	for _, f := range figures {
+		if f.chart == nil { // a picture
+			charts = append(charts, shown{Figure: f})
+			continue
+		}
 		options, err := json.Marshal(f.chart) // escapes <, > and &, so that it is safe in a script
 		if err != nil {
 			return fmt.Errorf("encode chart %s: %w", f.Name, err)

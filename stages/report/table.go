@@ -88,16 +88,27 @@ func (t *Table) write(dir string) error {
 	return nil
 }
 
-// numeric says whether every filled cell of column i is a number.
-func (t *Table) numeric(i int) bool {
-	any := false
-	for _, row := range t.Rows {
-		if row[i].Text != "" {
-			return false
+// shownCells is how many cells of a table the page shows at most; the files hold them all.
+const shownCells = 20_000
+
+// Shown are the rows that the page shows.
+func (t *Table) Shown() [][]Cell {
+	return t.Rows[:min(len(t.Rows), max(10, shownCells/max(1, len(t.Columns))))]
+}
+
+// Numeric says of each column whether every filled cell of it is a number.
+func (t *Table) Numeric() []bool {
+	numeric := make([]bool, len(t.Columns))
+	for i := range numeric {
+		for _, row := range t.Rows {
+			if row[i].Text != "" {
+				numeric[i] = false
+				break
+			}
+			numeric[i] = numeric[i] || row[i].IsNumber
 		}
-		any = any || row[i].IsNumber
 	}
-	return any
+	return numeric
 }
 
 // markdown is the table in GitHub's Markdown.
@@ -109,8 +120,8 @@ func (t *Table) markdown() string {
 		fmt.Fprintf(&b, "| %s ", escape(c))
 	}
 	b.WriteString("|\n")
-	for i := range t.Columns {
-		if t.numeric(i) {
+	for _, numeric := range t.Numeric() {
+		if numeric {
 			b.WriteString("| ---: ")
 		} else {
 			b.WriteString("| --- ")
@@ -141,8 +152,8 @@ var texEscape = strings.NewReplacer(
 func (t *Table) latex() string {
 	var b strings.Builder
 	b.WriteString("% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\begin{tabular}{")
-	for i := range t.Columns {
-		if t.numeric(i) {
+	for _, numeric := range t.Numeric() {
+		if numeric {
 			b.WriteByte('r')
 		} else {
 			b.WriteByte('l')
