@@ -1,6 +1,7 @@
 package subspace
 
 import (
+	"math"
 	"math/rand/v2"
 	"sync"
 )
@@ -8,22 +9,30 @@ import (
 // MatchedDraws is how many random frames a projection's matched null is taken from.
 const MatchedDraws = 64
 
-// frames holds the frames drawn so far: shape → func() []Matrix.
+// frames holds the overlaps drawn so far: shape → func() []overlap.
 var frames sync.Map
+
+// An overlap is M of k1 × k2 and MᵀM.
+type overlap struct {
+	Matrix
+	gram Matrix
+}
 
 // randomFrames returns MatchedDraws times the inner products of k1 fixed orthonormal vectors with a
 // random orthonormal frame of k2 in n dimensions, k1 × k2: the upper block of a Haar-distributed
 // frame. The same arguments give the same bits; it may be called concurrently.
-func randomFrames(n, k1, k2 int, seed uint64) []Matrix {
-	drawn, _ := frames.LoadOrStore(shape{n, k1, k2, seed}, sync.OnceValue(func() []Matrix {
+func randomFrames(n, k1, k2 int, seed uint64) []overlap {
+	drawn, _ := frames.LoadOrStore(shape{n, k1, k2, seed}, sync.OnceValue(func() []overlap {
 		rng := rand.New(rand.NewPCG(seed, uint64(n)<<32|uint64(k1)<<16|uint64(k2)))
-		out := make([]Matrix, MatchedDraws)
+		out := make([]overlap, MatchedDraws)
 		for i := range out {
-			out[i] = randomFrame(rng, n, k1, k2)
+			m := randomFrame(rng, n, k1, k2)
+			out[i] = overlap{m, NewMatrix(k2, k2)}
+			gram(out[i].gram, transpose(m))
 		}
 		return out
 	}))
-	return drawn.(func() []Matrix)()
+	return drawn.(func() []overlap)()
 }
 
 // randomFrame draws a Gaussian Z of n × k2 and orthonormalises it, Z = Q·R; of the rows below the
@@ -64,12 +73,26 @@ func (s *Set) ProjectMatched(i, j int, seed uint64, see func(Projection)) {
 	p := Projection{S1: source.S, S2: make([]float64, source.Rank())}
 	total := target.Norm()
 	p.Row = share(weighted(n, target.S), total)
-	for _, m := range randomFrames(source.U.Cols, source.Rank(), target.Rank(), seed) {
-		core := sandwich(m, target.S, n)
-		for k := range p.S2 {
-			p.S2[k] = core.Row(k)[k]
+	w := clone(n) // N·diag(S): the core is M·Wᵀ
+	for k := range w.Rows {
+		for q, v := range target.S {
+			w.Row(k)[q] *= v
 		}
-		p.Diag, p.Core, p.Col = share(norm(p.S2), total), share(norm(core.Data), total), share(weighted(m, target.S), total)
+	}
+	turned := transpose(w)
+	both := NewMatrix(turned.Rows, turned.Rows) // WᵀW
+	gram(both, turned)
+	for _, drawn := range randomFrames(source.U.Cols, source.Rank(), target.Rank(), seed) {
+		for k := range p.S2 {
+			p.S2[k] = dot(drawn.Row(k), w.Row(k))
+		}
+		col := 0.0
+		for q, v := range target.S {
+			col += v * v * drawn.gram.Row(q)[q]
+		}
+		// ‖M·Wᵀ‖² = tr(MᵀM·WᵀW)
+		core := max(0, dot(drawn.gram.Data, both.Data))
+		p.Diag, p.Core, p.Col = share(norm(p.S2), total), share(math.Sqrt(core), total), share(math.Sqrt(col), total)
 		see(p)
 	}
 }

@@ -71,10 +71,7 @@ func Lp(p float64, a, b []float64) float64 {
 
 // Unit returns s divided by Σ|s|; a spectrum of zeros as it is.
 func Unit(s []float64) []float64 {
-	total := 0.0
-	for _, v := range s {
-		total += math.Abs(v)
-	}
+	total := size(s)
 	out := make([]float64, len(s))
 	if total > 0 {
 		for i, v := range s {
@@ -87,12 +84,24 @@ func Unit(s []float64) []float64 {
 // Rec returns the overlap Σ min(p, q) in [0, 1] of two spectra, p and q being them as shares of
 // their own Σ|s|; 0 when one of them is all zeros.
 func Rec(a, b []float64) float64 {
-	p, q := Unit(a), Unit(b)
+	p, q := size(a), size(b)
+	if p == 0 || q == 0 {
+		return 0
+	}
 	sum := 0.0
-	for i := range p {
-		sum += min(math.Abs(p[i]), math.Abs(q[i]))
+	for i, v := range a {
+		sum += min(math.Abs(v)/p, math.Abs(b[i])/q)
 	}
 	return min(sum, 1)
+}
+
+// size returns Σ|s|.
+func size(s []float64) float64 {
+	total := 0.0
+	for _, v := range s {
+		total += math.Abs(v)
+	}
+	return total
 }
 
 // Entropy returns −Σ p·ln p / ln k in [0, 1], p = |s|/Σ|s| of a spectrum of k entries and
@@ -101,9 +110,9 @@ func Entropy(s []float64) float64 {
 	if len(s) < 2 {
 		return 0
 	}
-	h := 0.0
-	for _, p := range Unit(s) {
-		if p = math.Abs(p); p > 0 {
+	h, total := 0.0, size(s)
+	for _, v := range s {
+		if p := math.Abs(v) / total; p > 0 {
 			h -= p * math.Log(p)
 		}
 	}
