@@ -23,6 +23,9 @@ func NewMatrix(rows, cols int) Matrix {
 	return Matrix{rows, cols, make([]float64, rows*cols)}
 }
 
+// Norm returns the Frobenius norm.
+func (m Matrix) Norm() float64 { return norm(m.Data) }
+
 // Row returns row i, sharing the matrix's data.
 func (m Matrix) Row(i int) []float64 { return m.Data[i*m.Cols : (i+1)*m.Cols : (i+1)*m.Cols] }
 

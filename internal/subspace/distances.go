@@ -112,6 +112,29 @@ func (s *Set) Phi(side Side, i, j int) float64 {
 	return min(1, size*size/float64(k))
 }
 
+// PhiGrid returns φ(a, b) = ‖U_i[:a]ᵀU_j[:b]‖_F²/min(a, b), the overlap of the leading a and b directions,
+// for each a up to k_i and b up to k_j: row a−1, column b−1 (Hu et al. 2021, eq. 4 and figure 3).
+func (s *Set) PhiGrid(side Side, i, j int) Matrix {
+	m := s.overlap(side, i, j)
+	for r := range m.Rows {
+		row := m.Row(r)
+		sum := 0.0 // of the squares of this row up to the column
+		for c, v := range row {
+			sum += v * v
+			row[c] = sum
+			if r > 0 {
+				row[c] += m.Row(r - 1)[c]
+			}
+		}
+	}
+	for r := range m.Rows {
+		for c := range m.Row(r) {
+			m.Row(r)[c] /= float64(min(r, c) + 1)
+		}
+	}
+	return m
+}
+
 // SpectralL2 returns ‖S_i − S_j‖₂, the shorter spectrum filled up with zeros: what ‖ΔW_i−ΔW_j‖_F
 // would be if the two updates had the same singular vectors, and its lower bound (Mirsky).
 func (s *Set) SpectralL2(i, j int) float64 {

@@ -166,3 +166,25 @@ func TestDistancesFull(t *testing.T) {
 		}
 	})
 }
+
+// TestPhiGrid sums the overlaps by hand: the first directions agree, the second ones meet at 60°.
+func TestPhiGrid(t *testing.T) {
+	s, err := NewSet([]*Decomposition{
+		{U: Matrix{2, 3, []float64{1, 0, 0, 0, 1, 0}}, S: []float64{2, 1}, V: Matrix{2, 3, []float64{1, 0, 0, 0, 1, 0}}},
+		{U: Matrix{2, 3, []float64{1, 0, 0, 0, 0.5, math.Sqrt(0.75)}}, S: []float64{2, 1}, V: Matrix{2, 3, []float64{0, 0, 1, 0, 1, 0}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for side, want := range [][]float64{Column: {1, 1, 1, 1.25 / 2}, Row: {0, 0, 0, 0.5}} {
+		got := s.PhiGrid(Side(side), 0, 1)
+		for i := range want {
+			if !near(got.Data[i], want[i], 1e-15) {
+				t.Errorf("side %d: %v, want %v", side, got.Data, want)
+			}
+		}
+		if last := s.Phi(Side(side), 0, 1); !near(got.Data[3], last, 1e-15) {
+			t.Errorf("side %d: the last entry is %v, phi %v", side, got.Data[3], last)
+		}
+	}
+}

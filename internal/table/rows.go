@@ -81,3 +81,28 @@ type Curve struct {
 	Kind  string  `arrow:"kind"`
 	Loss  float64 `arrow:"loss"`
 }
+
+// A Truncation is one row of truncation.arrow: what was kept of the task vector W_t − W₀ of one module
+// of a full fine-tuning.
+type Truncation struct {
+	Task      string  `arrow:"task"`
+	Layer     int32   `arrow:"layer"`
+	Module    string  `arrow:"module"`
+	Rank      int32   `arrow:"rank"`
+	Norm      float64 `arrow:"norm"`      // ‖W_t − W₀‖_F
+	Residual  float64 `arrow:"residual"`  // share of the norm that the kept singular values leave out
+	Unchanged float64 `arrow:"unchanged"` // share of the entries that are the same in both
+}
+
+// A Phi is one row of phi.arrow: φ(I, J), the overlap of the leading I directions of one task and J of
+// another on one side, in [0, 1].
+type Phi struct {
+	TaskI  string  `arrow:"task_i"`
+	TaskJ  string  `arrow:"task_j"`
+	Layer  int32   `arrow:"layer"`
+	Module string  `arrow:"module"`
+	Side   string  `arrow:"side"` // column or row
+	I      int32   `arrow:"i"`    // from 1
+	J      int32   `arrow:"j"`
+	Value  float64 `arrow:"value"`
+}
