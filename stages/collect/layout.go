@@ -225,7 +225,7 @@ func Stream[T any](ctx context.Context, l *Layout, progress func(done, total int
 }
 
 // memory is about how many bytes the sets that are worked on at a time may take.
-const memory = 1 << 30
+const memory = 3 << 28
 
 // workers returns how many modules to work on at a time: as many as there are processors, and fewer
 // where the largest would take too much memory.

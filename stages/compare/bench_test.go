@@ -79,23 +79,28 @@ func BenchmarkThirteen(b *testing.B) {
 	})
 }
 
-// BenchmarkMany compares more and more adapters of a small shape, four layers of q and v, r = 8: time is to
-// grow with the pairs, memory hardly.
+// BenchmarkMany compares more and more adapters, by all measures with their nulls: time is to grow with the pairs,
+// memory hardly. small is four layers of q and v of 256, and mistral one layer of Mistral 7B's shape: the
+// memory is that of all 32.
 func BenchmarkMany(b *testing.B) {
 	var modules []module
 	for l := range 4 {
 		p := fmt.Sprintf("model.layers.%d.self_attn.", l)
 		modules = append(modules, module{p + "q_proj", 256, 256}, module{p + "v_proj", 64, 256})
 	}
-	for _, n := range []int{50, 100, 200, 500} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			dirs := kept(b, n, "small", modules)
+	for _, c := range []struct {
+		n       int
+		name    string
+		modules []module
+	}{{50, "small", modules}, {100, "small", modules}, {200, "small", modules}, {500, "small", modules}, {500, "mistral-layer", mistral(1)}, {50, "mistral", mistral(32)}} {
+		b.Run(fmt.Sprintf("%s/%d", c.name, c.n), func(b *testing.B) {
+			dirs := kept(b, c.n, c.name, c.modules)
 			for b.Loop() {
 				if _, err := Adapters(context.Background(), dirs, similarity.Measures, nil, func(*Module) error { return nil }); err != nil {
 					b.Fatal(err)
 				}
 			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(modules)*n*(n-1)/2), "ns/pair")
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(c.modules)*c.n*(c.n-1)/2), "ns/pair")
 		})
 	}
 }
