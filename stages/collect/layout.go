@@ -224,6 +224,26 @@ func Stream[T any](ctx context.Context, l *Layout, progress func(done, total int
 	return ctx.Err()
 }
 
+// Spread calls f for consecutive ranges of 0 to n-1, several at a time where there are many: it is for the pairs of a
+// module, which are more than modules with hundreds of tasks. The error is that of the first range that fails.
+func Spread(n int, f func(from, to int) error) error {
+	const some = 4096
+	if n <= some {
+		return f(0, n)
+	}
+	errs := make([]error, (n+some-1)/some)
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range errs {
+		g.Go(func() error {
+			errs[i] = f(i*some, min(n, (i+1)*some))
+			return nil
+		})
+	}
+	_ = g.Wait()
+	return cmp.Or(errs...)
+}
+
 // memory is about how many bytes the sets that are worked on at a time may take.
 const memory = 3 << 28
 

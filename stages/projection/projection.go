@@ -209,22 +209,23 @@ func Of(m *collect.Module, o Options) *Values {
 	if o.Nulls {
 		v.names = slices.Concat(Measures, NullMeasures)
 	}
-	v.values = make([]float64, 0, len(v.pairs)*len(v.names))
 	v.start = make([]int, 1, len(v.pairs)+1)
-	total := 0
-	for _, pair := range v.pairs {
-		total += len(v.s1[pair[0]])
+	for p, pair := range v.pairs {
+		v.start = append(v.start, v.start[p]+len(v.s1[pair[0]]))
 	}
-	v.s2 = make([]float64, 0, total)
-	for _, pair := range v.pairs {
-		p := m.Set.Project(pair[0], pair[1])
-		v.values = appendValues(v.values, p, o)
-		if o.Nulls {
-			v.values = appendNull(v.values, m.Set, pair, o)
+	v.s2 = make([]float64, v.start[len(v.pairs)])
+	v.values = make([]float64, len(v.pairs)*len(v.names))
+	_ = collect.Spread(len(v.pairs), func(from, to int) error { // no error is returned
+		for k := from; k < to; k++ {
+			p := m.Set.Project(v.pairs[k][0], v.pairs[k][1])
+			copy(v.s2[v.start[k]:], p.S2)
+			row := appendValues(v.values[k*len(v.names):][:0:len(v.names)], p, o)
+			if o.Nulls {
+				appendNull(row, m.Set, v.pairs[k], o)
+			}
 		}
-		v.s2 = append(v.s2, p.S2...)
-		v.start = append(v.start, len(v.s2))
-	}
+		return nil
+	})
 	return v
 }
 

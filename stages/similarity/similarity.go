@@ -158,19 +158,28 @@ func Of(m *collect.Module, measures []string, seed int64) (*Values, error) {
 	}
 	n := len(m.Tasks)
 	v.pairs = make([][2]int, 0, n*(n-1)/2)
-	v.values = make([]float64, 0, cap(v.pairs)*len(v.columns))
-	null := slices.ContainsFunc(measures, func(name string) bool { return slices.Contains([]string{NullMean, NullSD, Z}, name) })
-	all := make([]float64, len(Measures)+len(sided))
-	for i := range m.Tasks {
+	for i := range n {
 		for j := i + 1; j < n; j++ {
-			if err := pairValues(all, m.Set, null, seed, i, j); err != nil {
-				return nil, fmt.Errorf("compare %s and %s at %s: %w", m.Tasks[i], m.Tasks[j], m.Name, err)
-			}
 			v.pairs = append(v.pairs, [2]int{i, j})
-			for _, k := range at {
-				v.values = append(v.values, all[k])
+		}
+	}
+	v.values = make([]float64, len(v.pairs)*len(v.columns))
+	null := slices.ContainsFunc(measures, func(name string) bool { return slices.Contains([]string{NullMean, NullSD, Z}, name) })
+	err := collect.Spread(len(v.pairs), func(from, to int) error {
+		all := make([]float64, len(Measures)+len(sided))
+		for p := from; p < to; p++ {
+			i, j := v.pairs[p][0], v.pairs[p][1]
+			if err := pairValues(all, m.Set, null, seed, i, j); err != nil {
+				return fmt.Errorf("compare %s and %s at %s: %w", m.Tasks[i], m.Tasks[j], m.Name, err)
+			}
+			for c, k := range at {
+				v.values[p*len(at)+c] = all[k]
 			}
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return v, nil
 }
