@@ -15,21 +15,32 @@ import (
 // much of the inner product of unit vectors.
 const orthogonal = 1e-14
 
-// paperCosine is the largest cosine that the public code of arXiv 2503.05491 lets pass.
+// paperCosine is the largest cosine that the public code of arXiv 2503.05491 lets pass, and
+// paperAngle the least angle that it sees.
 const paperCosine = 0.9999
 
+var paperAngle = math.Acos(paperCosine)
+
+// lengthOf returns √Σ f(θ)².
+func lengthOf(theta []float64, f func(t float64) float64) float64 {
+	sum := 0.0
+	for _, t := range theta {
+		v := f(t)
+		sum += v * v
+	}
+	return math.Sqrt(sum)
+}
+
 // Grassmann returns √Σθ², the geodesic distance on the Grassmannian (arXiv 2503.05491, eq. 10).
-func Grassmann(theta []float64) float64 { return norm(theta) }
+func Grassmann(theta []float64) float64 {
+	return lengthOf(theta, func(t float64) float64 { return t })
+}
 
 // GrassmannPaper returns √Σθ² as the public code of arXiv 2503.05491 computes it, with cosines
 // clamped to ±0.9999: no angle reads less than 0.01414, and two equal spaces of 8 dimensions
 // are 0.0400 apart.
 func GrassmannPaper(theta []float64) float64 {
-	clamped := slices.Clone(theta)
-	for i, t := range clamped {
-		clamped[i] = max(t, math.Acos(paperCosine))
-	}
-	return norm(clamped)
+	return lengthOf(theta, func(t float64) float64 { return max(t, paperAngle) })
 }
 
 // GrassmannSum returns Σθ.
@@ -42,13 +53,7 @@ func GrassmannSum(theta []float64) float64 {
 }
 
 // Chordal returns √Σ sin²θ, for equal dimensions ‖P₁−P₂‖_F/√2 of the orthogonal projectors.
-func Chordal(theta []float64) float64 {
-	sines := make([]float64, len(theta))
-	for i, t := range theta {
-		sines[i] = math.Sin(t)
-	}
-	return norm(sines)
-}
+func Chordal(theta []float64) float64 { return lengthOf(theta, math.Sin) }
 
 // Asimov returns the largest angle.
 func Asimov(theta []float64) float64 {
@@ -63,11 +68,7 @@ func ProjectionDistance(theta []float64) float64 { return math.Sin(Asimov(theta)
 
 // Procrustes returns 2·√Σ sin²(θ/2), how near two orthonormal bases of the spaces can be brought.
 func Procrustes(theta []float64) float64 {
-	sines := make([]float64, len(theta))
-	for i, t := range theta {
-		sines[i] = 2 * math.Sin(t/2)
-	}
-	return norm(sines)
+	return 2 * lengthOf(theta, func(t float64) float64 { return math.Sin(t / 2) })
 }
 
 // logCosines returns ln Π cos²θ = Σ ln(1 − sin²θ), good for small angles, where the product itself

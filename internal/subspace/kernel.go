@@ -27,7 +27,7 @@ const (
 
 	// segment is how much of each row is worked on at a time, so that all rows' segments fit a second-level
 	// cache.
-	segment = 1024
+	segment = 512
 )
 
 // gram sets g, of x.Rows × x.Rows, to X·Xᵀ.
