@@ -104,13 +104,17 @@ func FubiniStudy(theta []float64) float64 {
 // smaller space that lies in the other, a similarity (Hu et al., LoRA, arXiv 2106.09685, eq. 4). It
 // is 0 when an update is zero.
 func (s *Set) Phi(side Side, i, j int) float64 {
-	overlap := s.overlap(side, i, j)
-	k := min(overlap.Rows, overlap.Cols)
+	k := min(s.of[i].Rank(), s.of[j].Rank())
 	if k == 0 {
 		return 0
 	}
-	size := norm(overlap.Data)
-	return min(1, size*size/float64(k))
+	sum := 0.0
+	for p := range s.of[i].S {
+		for _, v := range s.products(side, i, j, p) {
+			sum += v * v
+		}
+	}
+	return min(1, sum/float64(k))
 }
 
 // PhiGrid returns φ(a, b) = ‖U_i[:a]ᵀU_j[:b]‖_F²/min(a, b), the overlap of the leading a and b directions,

@@ -67,6 +67,11 @@ func (s *Set) overlap(side Side, i, j int) Matrix {
 	return m
 }
 
+// products returns row p of the overlap, the inner products of vector p of update i with those of j.
+func (s *Set) products(side Side, i, j, p int) []float64 {
+	return s.gram[side].Row(s.start[i] + p)[s.start[j]:s.start[j+1]]
+}
+
 // Angles returns the principal angles between one side's spaces of updates i and j: see Angles.
 func (s *Set) Angles(side Side, i, j int) ([]float64, error) {
 	return angles(s.basis(side, i), s.basis(side, j), s.overlap(side, i, j))
@@ -74,11 +79,11 @@ func (s *Set) Angles(side Side, i, j int) ([]float64, error) {
 
 // inner returns the inner product ⟨ΔW_i, ΔW_j⟩ = tr(ΔW_iᵀΔW_j).
 func (s *Set) inner(i, j int) float64 {
-	m, n := s.overlap(Column, i, j), s.overlap(Row, i, j)
 	sum := 0.0
 	for p, sp := range s.of[i].S {
+		m, n := s.products(Column, i, j, p), s.products(Row, i, j, p)
 		for q, sq := range s.of[j].S {
-			sum += sp * m.Row(p)[q] * sq * n.Row(p)[q]
+			sum += sp * m[q] * sq * n[q]
 		}
 	}
 	return sum
@@ -159,18 +164,37 @@ type Projection struct {
 // Project lays update j on the singular axes of update i.
 func (s *Set) Project(i, j int) Projection {
 	source, target := s.of[i], s.of[j]
-	m, n := s.overlap(Column, i, j), s.overlap(Row, i, j)
-	core := sandwich(m, target.S, n)
 	p := Projection{S1: source.S, S2: make([]float64, source.Rank())}
+	total := target.Norm()
+	if total == 0 {
+		return p
+	}
 	noise := target.tolerance()
+	var diag, core, col, row float64 // sums of squares, of ΔW_j/‖ΔW_j‖
+	weighted := make([]float64, target.Rank())
 	for k := range p.S2 {
-		if v := core.Row(k)[k]; math.Abs(v) > noise {
-			p.S2[k] = v
+		for q, v := range s.products(Column, i, j, k) {
+			weighted[q] = v * (target.S[q] / total)
+			col += weighted[q] * weighted[q]
+		}
+		for l := range p.S2 {
+			n := s.products(Row, i, j, l)
+			v := dot(weighted, n)
+			core += v * v
+			if l != k {
+				continue
+			}
+			for q, v := range n {
+				v *= target.S[q] / total
+				row += v * v
+			}
+			if total*math.Abs(v) > noise {
+				p.S2[k] = total * v
+				diag += v * v
+			}
 		}
 	}
-	total := target.Norm()
-	p.Diag, p.Core = share(norm(p.S2), total), share(norm(core.Data), total)
-	p.Col, p.Row = share(weighted(m, target.S), total), share(weighted(n, target.S), total)
+	p.Diag, p.Core, p.Col, p.Row = min(1, diag), min(1, core), min(1, col), min(1, row)
 	return p
 }
 
