@@ -29,20 +29,7 @@ type place struct{ token, height int }
 //
 //	bn/cnn/00/cnn_0001@0001@cnn@bn@en@on 0 8 gold say-v say.01 ----- 1:1-ARG0 8:0-rel 4:1*6:1,8:1-ARG1
 func readProps(file, text string, list []*sentence) error {
-	number := 0
-	for line := range strings.Lines(text) {
-		number++
-		f := strings.Fields(line)
-		if len(f) == 0 {
-			continue
-		}
-		if len(f) < 8 {
-			return errorf(file, number, "has %d fields: expected document, tree, token, annotator, lemma, frameset, ----- and arguments", len(f))
-		}
-		s, token, err := locate(file, number, f[1], f[2], list)
-		if err != nil {
-			return err
-		}
+	return eachToken(file, text, list, 8, "document, tree, token, annotator, lemma, frameset, ----- and arguments", func(number int, f []string, s *sentence, token int) error {
 		lemma, frameset, ok := cutLast(f[5], ".")
 		if !ok {
 			return errorf(file, number, "frameset %q: expected LEMMA.NUMBER", f[5])
@@ -56,6 +43,30 @@ func readProps(file, text string, list []*sentence) error {
 			p.arguments = append(p.arguments, a)
 		}
 		s.frames = append(s.frames, p)
+		return nil
+	})
+}
+
+// eachToken gives each line that is not empty to read: its fields, of which there are so many at
+// least, and the token that the second and third point at.
+func eachToken(file, text string, list []*sentence, fields int, expected string, read func(number int, f []string, s *sentence, token int) error) error {
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		f := strings.Fields(line)
+		if len(f) == 0 {
+			continue
+		}
+		if len(f) < fields {
+			return errorf(file, number, "has %d fields: expected %s", len(f), expected)
+		}
+		s, token, err := locate(file, number, f[1], f[2], list)
+		if err != nil {
+			return err
+		}
+		if err := read(number, f, s, token); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -175,24 +186,11 @@ func joined(pieces []datasets.Span) []datasets.Span {
 
 // readSenses reads lines such as `bn/cnn/00/cnn_0001@… 0 8 say-v 1`: the last field is the sense.
 func readSenses(file, text string, list []*sentence) error {
-	number := 0
-	for line := range strings.Lines(text) {
-		number++
-		f := strings.Fields(line)
-		if len(f) == 0 {
-			continue
-		}
-		if len(f) < 5 {
-			return errorf(file, number, "has %d fields: expected document, tree, token, lemma and sense", len(f))
-		}
-		s, token, err := locate(file, number, f[1], f[2], list)
-		if err != nil {
-			return err
-		}
+	return eachToken(file, text, list, 5, "document, tree, token, lemma and sense", func(_ int, f []string, s *sentence, token int) error {
 		lemma, _, _ := cutLast(f[3], "-")
 		s.senses = append(s.senses, sense{token, lemma, f[len(f)-1]})
-	}
-	return nil
+		return nil
+	})
 }
 
 // readSpeakers reads a line a tree, of which the first field is the speaker's name.
