@@ -45,9 +45,13 @@ func contained(ctx context.Context, w *pipeline.Work, spec trainer.Spec) (*train
 	if err != nil {
 		return nil, err
 	}
+	store, err := filepath.Abs(filepath.Dir(w.Dir))
+	if err != nil {
+		return nil, err
+	}
 	s := container.Spec{
-		Name:   containerName(w),
-		Labels: map[string]string{"taskvec.key": w.Key, "taskvec.image": image},
+		Name:   containerName(w, store),
+		Labels: map[string]string{"taskvec.key": w.Key, "taskvec.store": store, "taskvec.image": image},
 		Image:  w.Container.Image, Args: []string{jobMount},
 		Mounts:  []container.Mount{{Source: dir, Target: jobMount, Writable: true}},
 		Network: w.Container.Network, Memory: int64(w.Container.Memory), Shm: int64(w.Container.Shm), GPUs: w.GPUs, Grace: grace,
@@ -91,9 +95,11 @@ func contained(ctx context.Context, w *pipeline.Work, spec trainer.Spec) (*train
 	return trainer.ReadResult(w.Dir)
 }
 
-// containerName names the container by job and key, in the characters that engines allow.
-func containerName(w *pipeline.Work) string {
-	return "taskvec-" + strings.ReplaceAll(w.Job, "/", "-") + "-" + w.Key[:min(12, len(w.Key))]
+// containerName names the container by job, key and the store it writes to, in the characters that
+// engines allow: the same job of two workspaces has two containers.
+func containerName(w *pipeline.Work, store string) string {
+	sum := sha256.Sum256([]byte(store + "\x00" + w.Key))
+	return "taskvec-" + strings.ReplaceAll(w.Job, "/", "-") + "-" + hex.EncodeToString(sum[:6])
 }
 
 // outcome turns a trainer's exit code into an error; last is the last line it said.
