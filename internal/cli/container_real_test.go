@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -148,19 +149,33 @@ func TestRealContainer(t *testing.T) {
 	}
 }
 
-// end ends a run: it kills the runner or its container, or interrupts it.
+// end ends a run: it kills the runner or its container, or interrupts it, unless it has ended by
+// itself.
 func end(cmd *exec.Cmd, what, key string) error {
+	running := func() string {
+		id, err := exec.Command("podman", "ps", "--quiet", "--filter", "label=taskvec.key="+key).Output()
+		if err != nil {
+			return err.Error()
+		}
+		return strings.TrimSpace(string(id))
+	}
+	var err error
 	switch what {
 	case "runner":
-		return cmd.Process.Kill()
+		err = cmd.Process.Kill()
 	case "interrupt":
-		return cmd.Process.Signal(os.Interrupt)
+		err = cmd.Process.Signal(os.Interrupt)
+	default:
+		if id := running(); id != "" {
+			if err = exec.Command("podman", "kill", id).Run(); running() == "" {
+				err = nil
+			}
+		}
 	}
-	id, err := exec.Command("podman", "ps", "--quiet", "--filter", "label=taskvec.key="+key).Output()
-	if err != nil || len(id) == 0 {
-		return err // it has ended by itself
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
 	}
-	return exec.Command("podman", "kill", strings.TrimSpace(string(id))).Run()
+	return err
 }
 
 // TestRealContainerMissing says what to type where the image or the engine is missing.
