@@ -80,6 +80,7 @@ func follow(t *testing.T, file, workspace string, see func(*exec.Cmd, pipeline.E
 func TestRealContainer(t *testing.T) {
 	file := contained(t)
 	calm := t.TempDir()
+	removeContainers(t, calm)
 	if err := follow(t, file, calm, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +94,7 @@ func TestRealContainer(t *testing.T) {
 	killed := map[string]int{}
 	for killed["runner"]+killed["container"] < kills || killed["interrupt"] == 0 {
 		workspace := t.TempDir()
+		removeContainers(t, workspace)
 		for attempt := 0; ; attempt++ {
 			if attempt > 3*kills {
 				t.Fatalf("no end after %d runs: %v", attempt, killed)
@@ -120,6 +122,9 @@ func TestRealContainer(t *testing.T) {
 				break
 			}
 		}
+		if left := ownContainers(t, workspace); len(left) > 0 {
+			t.Errorf("containers are left after %v: %s", killed, left)
+		}
 		got := files(t, filepath.Join(workspace, "contained"), "results")
 		if got["/results/factors.arrow"] != want["/results/factors.arrow"] {
 			t.Errorf("after %v the adapter differs from that of the undisturbed training", killed)
@@ -144,9 +149,31 @@ func TestRealContainer(t *testing.T) {
 	if killed["taking over the container"] == 0 || killed["resumed from step"] == 0 {
 		t.Errorf("no container was taken over, or no training resumed: %v", killed)
 	}
-	if left, err := exec.Command("podman", "ps", "--all", "--quiet", "--filter", "name=taskvec-train-tiny-llama-ner").Output(); err != nil || len(left) > 0 {
-		t.Errorf("containers are left: %s %v", left, err)
+}
+
+// ownContainers are the containers that runs in a workspace have made, running or not: those of other
+// tests and of sessions that were cut off are not asked for.
+func ownContainers(t *testing.T, workspace string) []string {
+	store, err := filepath.Abs(filepath.Join(workspace, "store"))
+	if err != nil {
+		t.Fatal(err)
 	}
+	out, err := exec.Command("podman", "ps", "--all", "--quiet", "--filter", "label=taskvec.store="+store).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(out))
+}
+
+// removeContainers leaves nothing behind of a test that failed in the middle.
+func removeContainers(t *testing.T, workspace string) {
+	t.Cleanup(func() {
+		if left := ownContainers(t, workspace); len(left) > 0 {
+			if out, err := exec.Command("podman", append([]string{"rm", "--force"}, left...)...).CombinedOutput(); err != nil {
+				t.Errorf("remove containers: %v: %s", err, out)
+			}
+		}
+	})
 }
 
 // end ends a run: it kills the runner or its container, or interrupts it, unless it has ended by
