@@ -48,6 +48,8 @@ type Work struct {
 	// Container is where the job's own process is to run, nil for in this one. It says nothing
 	// about the result.
 	Container *experiment.Container
+	// Versions say what makes the result and are recorded with it; a stage adds its own.
+	Versions map[string]string
 
 	settings json.RawMessage
 	paths    map[string]string
@@ -103,5 +105,5 @@ func NewWork(job string, cell Cell, dir string, settings any, paths map[string]s
 	if err != nil {
 		return nil, fmt.Errorf("job %s: encode settings: %w", job, err)
 	}
-	return &Work{Job: job, Cell: cell, Inputs: inputs, Dir: dir, Log: log, settings: raw, paths: paths}, nil
+	return &Work{Job: job, Cell: cell, Inputs: inputs, Dir: dir, Log: log, Versions: map[string]string{}, settings: raw, paths: paths}, nil
 }

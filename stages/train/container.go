@@ -50,25 +50,15 @@ func contained(ctx context.Context, w *pipeline.Work, spec trainer.Spec) (*train
 		return nil, err
 	}
 	s := container.Spec{
-		Name:   containerName(w, store),
-		Labels: map[string]string{"taskvec.key": w.Key, "taskvec.store": store, "taskvec.image": image},
-		Image:  w.Container.Image, Args: []string{jobMount},
-		Mounts:  []container.Mount{{Source: dir, Target: jobMount, Writable: true}},
+		Name:    containerName(w, store),
+		Labels:  map[string]string{"taskvec.key": w.Key, "taskvec.store": store, "taskvec.image": image},
+		Image:   w.Container.Image,
 		Network: w.Container.Network, Memory: int64(w.Container.Memory), Shm: int64(w.Container.Shm), GPUs: w.GPUs, Grace: grace,
 	}
-	for target, source := range map[string]string{examplesMount: spec.Examples, modelMount: spec.Model.Path} {
-		if source, err = filepath.Abs(source); err != nil {
-			return nil, err
-		}
-		s.Mounts = append(s.Mounts, container.Mount{Source: source, Target: target})
-	}
-	spec.Examples, spec.Model.Path = examplesMount, modelMount
-	if err := trainer.WriteJSON(dir, trainer.SpecFile, spec); err != nil {
+	if err := show(&s, dir, spec); err != nil {
 		return nil, err
 	}
-	if err := container.HandOver(dir); err != nil {
-		return nil, fmt.Errorf("hand the job's folder to the container's user: %w", err)
-	}
+	w.Versions["engine"], w.Versions["image"] = engine.Name, "sha256:"+image
 	fmt.Fprintf(w.Log, "%s runs image %s (%s) as %s\n", engine.Name, s.Image, image, s.Name)
 	said := &tail{w: w.Log}
 	exit, err := engine.Run(ctx, s, func(line []byte) {
@@ -95,6 +85,28 @@ func contained(ctx context.Context, w *pipeline.Work, spec trainer.Spec) (*train
 	return trainer.ReadResult(w.Dir)
 }
 
+// show makes a container see a job: its folder, which becomes the container's user's, the examples and
+// the base model. It writes the folder's job.json, with the places that the container knows them by.
+func show(s *container.Spec, dir string, spec trainer.Spec) error {
+	s.Args = []string{jobMount}
+	s.Mounts = []container.Mount{{Source: dir, Target: jobMount, Writable: true}}
+	for _, m := range []struct{ source, target string }{{spec.Examples, examplesMount}, {spec.Model.Path, modelMount}} {
+		source, err := filepath.Abs(m.source)
+		if err != nil {
+			return err
+		}
+		s.Mounts = append(s.Mounts, container.Mount{Source: source, Target: m.target})
+	}
+	spec.Examples, spec.Model.Path = examplesMount, modelMount
+	if err := trainer.WriteJSON(dir, trainer.SpecFile, spec); err != nil {
+		return err
+	}
+	if err := container.HandOver(dir); err != nil {
+		return fmt.Errorf("hand the job's folder to the container's user: %w", err)
+	}
+	return nil
+}
+
 // containerName names the container by job, key and the store it writes to, in the characters that
 // engines allow: the same job of two workspaces has two containers.
 func containerName(w *pipeline.Work, store string) string {
@@ -109,8 +121,10 @@ func outcome(exit int, last string) error {
 		return nil
 	case trainer.ExitBadData:
 		return &trainer.BadData{Msg: strings.TrimPrefix(last, "bad data: ")}
-	case trainer.ExitTryAgain, 137, 143: // stopped, or killed with the machine's memory or by its owner
+	case trainer.ExitTryAgain, 143: // stopped
 		return &pipeline.TryAgain{Err: fmt.Errorf("the trainer ended with exit code %d: %s", exit, last)}
+	case 137:
+		return &pipeline.TryAgain{Err: fmt.Errorf("the trainer was killed, by hand or for want of memory (container.memory): %s", last)}
 	}
 	return fmt.Errorf("the trainer failed with exit code %d: %s", exit, last)
 }
