@@ -11,11 +11,15 @@ func newStatusCommand(e *env) *cobra.Command {
 		Long:  "Show what happened to every job of an experiment: cached, running, failed, blocked or to run.\n" + exitHelp,
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			statuses, err := o.statuses(e, cmd)
+			p, err := o.plan(e, cmd)
 			if err != nil {
 				return err
 			}
-			return printStatuses(e.stdout, statuses, false, false)
+			statuses, err := o.space().Status(p)
+			if err != nil {
+				return err
+			}
+			return printStatuses(e.stdout, statuses, false)
 		},
 	}
 	o.addFlags(cmd)
