@@ -34,6 +34,9 @@ bench-readers: ## reading CoNLL-2012 on every core, beside allennlp-models on th
 	$(GO) test -c -o $(CACHE)/readers.test ./datasets
 	"$$(.ci/readers)" datasets/testdata/bench.py $(CACHE)/readers.test $(RUNS)
 
+bench-trainer: ## the PEFT trainer beside TRL's SFTTrainer on the same tiny model, in the same run
+	"$$(.ci/trl)" stages/train/testdata/bench.py $(RUNS)
+
 conformance: ## what every trainer must pass, on an image of yours: make conformance IMAGE=NAME
 	TASKVEC_TRAINER_IMAGE="$(IMAGE)" TASKVEC_PYTHON="$$(.ci/python)" $(GO) test -tags real -run '^TestRealConformance$$' -count=1 -v -timeout 60m ./stages/train
 
