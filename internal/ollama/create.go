@@ -10,29 +10,24 @@ import (
 	"path/filepath"
 
 	"github.com/ollama/ollama/api"
+
+	"taskvec/internal/adapter"
 )
 
-// folderFiles are the files of a Hugging Face folder that a model is made of, as patterns.
-var folderFiles = []string{"config.json", "model*.safetensors", "tokenizer.json", "tokenizer.model", "tokenizer_config.json"}
-
-// CreateFromFolder makes a model from a Hugging Face folder of the Llama layout.
+// CreateFromFolder makes a model from a Hugging Face folder of the Llama layout (config.json,
+// model.safetensors, tokenizer.json). The GGUF file is made here, not by the server: see
+// adapter.ExportModelGGUF.
 func (c *Client) CreateFromFolder(ctx context.Context, name, folder string) error {
-	var paths []string
-	for _, pattern := range folderFiles {
-		found, err := filepath.Glob(filepath.Join(folder, pattern))
-		if err != nil {
-			return fmt.Errorf("read the model's folder %s: %w", folder, err)
-		}
-		paths = append(paths, found...)
-	}
-	if len(paths) == 0 {
-		return &Error{name, folder + " is no model's folder: it has neither config.json nor model.safetensors"}
-	}
-	files, err := c.upload(ctx, name, paths)
+	work, err := os.MkdirTemp("", "taskvec-gguf-")
 	if err != nil {
+		return fmt.Errorf("ollama model %q: %w", name, err)
+	}
+	defer os.RemoveAll(work)
+	file := filepath.Join(work, "model.gguf")
+	if err := adapter.ExportModelGGUF(folder, file); err != nil {
 		return err
 	}
-	return c.create(ctx, &api.CreateRequest{Model: name, Files: files})
+	return c.CreateFromGGUF(ctx, name, file)
 }
 
 // CreateFromGGUF makes a model from a GGUF file.

@@ -68,6 +68,11 @@ type llamaModule struct {
 	rotating int
 }
 
+// linearModules are the linear modules of a layer of the Llama layout.
+var linearModules = []string{
+	"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj",
+}
+
 // module returns the linear module that a layer's path names, such as self_attn.q_proj.
 func (c *llamaConfig) module(within string) (llamaModule, bool) {
 	q, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
