@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/ollama/ollama/api"
 
@@ -50,7 +51,13 @@ func (c *Client) CreateWithAdapter(ctx context.Context, name, from, gguf string)
 	if err != nil {
 		return err
 	}
-	return c.create(ctx, &api.CreateRequest{Model: name, From: from, Adapters: files})
+	err = c.create(ctx, &api.CreateRequest{Model: name, From: from, Adapters: files})
+	var bad *Error
+	if errors.As(err, &bad) && strings.Contains(bad.Msg, ended) && c.load(ctx, from) == nil {
+		// The server's engine says why in the server's log alone.
+		return &Error{name, fmt.Sprintf("%s cannot be loaded with the adapter %s, and can without it: the adapter was trained on another base model", from, gguf)}
+	}
+	return err
 }
 
 // create makes a model and loads it once, since the server looks no earlier whether it can; one that

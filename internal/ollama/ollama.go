@@ -115,6 +115,9 @@ func (c *Client) Delete(ctx context.Context, name string) error {
 	return nil
 }
 
+// ended is what the server says when its engine could not load a model.
+const ended = "runner process has terminated"
+
 // passing are words of faults that may be gone next time.
 var passing = []string{"server busy", "requires more system memory", "signal: killed", "unexpected EOF", "timed out"}
 
@@ -122,8 +125,10 @@ var passing = []string{"server busy", "requires more system memory", "signal: ki
 var refused = []struct{ words, advice string }{
 	{"unsupported architecture", "Ollama runs models of the Llama layout, not this one"},
 	{"unknown architecture", "its config.json names no architecture"},
+	{"unknown type", "the file is no GGUF file"},
+	{"not in GGUF format", "the file is no GGUF file"},
 	{"unable to load model", "the file is no model that this server can run"},
-	{"unable to load lora", "the adapter was trained on another base model"},
+	{ended, "the server cannot run this model"},
 	{"does not support", "it cannot write text"},
 	{"invalid model name", "a name is letters, digits, - _ . with / and : between its parts"},
 }
