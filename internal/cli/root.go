@@ -18,30 +18,55 @@ import (
 	"taskvec/internal/pipeline"
 )
 
-// experimentOptions are the flags of every command that reads an experiment.
+// experimentFile are the flags of every command that reads an experiment.
+type experimentFile struct {
+	config string
+	sets   []string
+}
+
+func (o *experimentFile) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.config, "config", "", "experiment `file`")
+	cmd.Flags().StringArrayVar(&o.sets, "set", nil, "replace a value of the file: `path=value`, such as lora.rank=4 or stages.train.with.epochs=1")
+}
+
+// given wants an experiment.
+func (o *experimentFile) given(cmd *cobra.Command) error {
+	if o.config == "" {
+		return usage(cmd, "no experiment: give --config FILE, such as --config configs/quickstart.yaml")
+	}
+	return nil
+}
+
+// notRead makes wrong usage of an error that a file is not there.
+func notRead(cmd *cobra.Command, err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return usage(cmd, "%w", err)
+	}
+	return err
+}
+
+// experimentOptions are the flags of every command that reads an experiment in a workspace.
 type experimentOptions struct {
-	config    string
-	sets      []string
+	experimentFile
 	workspace string
 }
 
 func (o *experimentOptions) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.config, "config", "", "experiment `file`")
-	cmd.Flags().StringArrayVar(&o.sets, "set", nil, "replace a value of the file: `path=value`, such as lora.rank=4 or stages.train.with.epochs=1")
+	o.experimentFile.addFlags(cmd)
 	cmd.Flags().StringVar(&o.workspace, "workspace", "runs", "`folder` of the store, the logs and the reports")
 }
 
 // load reads the experiment.
 func (o *experimentOptions) load(e *env, cmd *cobra.Command) (*experiment.Experiment, error) {
-	if o.config == "" {
-		return nil, usage(cmd, "no experiment: give --config FILE, such as --config configs/quickstart.yaml")
+	if err := o.given(cmd); err != nil {
+		return nil, err
 	}
 	x, err := experiment.Load(o.config, o.sets, e.getenv)
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return nil, usage(cmd, "%w", err)
+	if err != nil {
+		return nil, notRead(cmd, err)
 	}
-	return x, err
+	return x, nil
 }
 
 // plan reads the experiment and expands it.
@@ -111,7 +136,7 @@ the workspace's store is done.
 	root.Flags().StringVar(&o.stage, "stage", "", "run only the stage of this `name` and what it needs")
 	root.Flags().StringVar(&o.progress, "progress", "auto", "how to show progress: auto, plain or json")
 	root.AddCommand(
-		newValidateCommand(e), newPlanCommand(e), newStatusCommand(e), newLogsCommand(e), newWhyCommand(e), newJobCommand(e), newInstallCommand(e),
+		newValidateCommand(e), newPlanCommand(e), newStatusCommand(e), newLogsCommand(e), newWhyCommand(e), newJobCommand(e), newInstallCommand(e), newCompileCommand(e),
 		newCompareCommand(e), newCorpusCommand(e), newDoctorCommand(e), newExamplesCommand(e), newReportCommand(e),
 	)
 	return root

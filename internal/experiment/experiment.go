@@ -131,10 +131,10 @@ type Task struct {
 	Targets string       `yaml:"targets" doc:"JSONL file of targets, {\"document\": id, \"part\": 0, \"target\": text} a line; ${VAR} is replaced from the environment" env:"true"`
 }
 
-// Local says whether the base model is a folder: a path that begins with a slash or a dot. Other
-// bases are Hub ids, such as org/name.
+// Local says whether the base model is a folder: a path that begins with a slash or a dot, or with a
+// variable where variables stand for themselves. Other bases are Hub ids, such as org/name.
 func (m *Model) Local() bool {
-	return strings.HasPrefix(m.Base, "/") || strings.HasPrefix(m.Base, ".") || filepath.IsAbs(m.Base)
+	return strings.HasPrefix(m.Base, "/") || strings.HasPrefix(m.Base, "${") || strings.HasPrefix(m.Base, ".") || filepath.IsAbs(m.Base)
 }
 
 // Remote says whether the base model is to be fetched from the Hub.
