@@ -44,8 +44,11 @@ func Main() int {
 	})
 }
 
-// errInterrupted is the cause of a context that a signal ended.
-var errInterrupted = errors.New("interrupted")
+// The causes of a context that a signal ended: SIGINT, and SIGTERM, which is an interruption too.
+var (
+	errInterrupted = errors.New("interrupted")
+	errTerminated  = fmt.Errorf("terminated: %w", errInterrupted)
+)
 
 // signalContext returns a context that the first SIGINT or SIGTERM ends; a second one ends the
 // process at once.
@@ -54,8 +57,14 @@ func signalContext() (context.Context, func()) {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		if _, ok := <-c; ok {
-			signal.Stop(c)
+		s, ok := <-c
+		if !ok {
+			return
+		}
+		signal.Stop(c)
+		if s == syscall.SIGTERM {
+			cancel(errTerminated)
+		} else {
 			cancel(errInterrupted)
 		}
 	}()

@@ -1,35 +1,106 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
 	"github.com/spf13/cobra"
 
-	"taskvec/internal/experiment"
 	"taskvec/internal/pipeline"
 )
 
-// newJobCommand returns a command about one job of an experiment, NAME JOB.
-func newJobCommand(e *env, name, short, long string, run func(o *experimentOptions, p *pipeline.Plan, j *pipeline.Job) error) *cobra.Command {
+// progressVariable names the file to which a job of an Argo Workflow writes how far it is.
+const progressVariable = "ARGO_PROGRESS_FILE"
+
+// newJobCommand returns `job JOB`: one attempt at one job, as a pod makes it.
+func newJobCommand(e *env) *cobra.Command {
 	var o experimentOptions
+	var inside bool
 	cmd := &cobra.Command{
-		Use:   name + " JOB --config FILE",
-		Short: short,
-		Long:  long + "\n" + exitHelp,
-		Args:  exactly(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := o.plan(e, cmd)
-			if err != nil {
-				return err
-			}
-			if j := p.Job(args[0]); j != nil {
-				return run(&o, p, j)
-			}
-			var names []string
-			for _, j := range p.Jobs {
-				names = append(names, j.Name)
-			}
-			return usage(cmd, "%s", experiment.Unknown("job", args[0], names))
-		},
+		Use:   "job JOB --config FILE",
+		Short: "Do one job whose needs are done, once: what each pod of a workflow does",
+		Long: `Do one job of an experiment, once, in the same workspace and with the same store, locks,
+logs and records as a run of the whole: a run may continue what jobs did and the other way
+round. What the job needs must be done already; a job that is done itself is not done again.
+
+Trying again is left to the caller, by the exit code: 75 says that it may help, also after
+SIGTERM, upon which a training saves a checkpoint that the next attempt goes on from.
+Progress is written as N/M to the file that $` + progressVariable + ` names, if any.
+` + exitHelp,
+		Args: exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return runJob(cmd, e, &o, args[0], inside) },
 	}
 	o.addFlags(cmd)
+	cmd.Flags().BoolVar(&inside, "inside", false, "this process stands in the stage's container: start its trainer here")
 	return cmd
+}
+
+func runJob(cmd *cobra.Command, e *env, o *experimentOptions, name string, inside bool) error {
+	x, err := o.load(e, cmd)
+	if err != nil {
+		return err
+	}
+	expanded, err := pipeline.Expand(x, kinds)
+	if err != nil {
+		return err
+	}
+	j, err := findJob(cmd, expanded, name)
+	if err != nil {
+		return err
+	}
+	p, err := expanded.Alone(j)
+	if err != nil {
+		return err
+	}
+	view := &plainView{w: e.stderr}
+	view.start(1)
+	progress := &progressFile{log: e.stderr}
+	progress.path, _ = e.getenv(progressVariable)
+	cached := false
+	r := o.runner(1, func(ev pipeline.Event) {
+		cached = ev.State == pipeline.Cached
+		view.observe(ev)
+		progress.observe(ev)
+	})
+	r.Once = true
+	if inside {
+		// The pod has what the job asks for.
+		r.Inside, r.Memory, r.GPUs = true, 0, j.Stage.NeedsGPUs()
+	}
+	err = r.Run(cmd.Context(), p)
+	var failed *pipeline.RunError
+	switch {
+	case errors.As(err, &failed):
+		explain(e.stderr, failed)
+		return err
+	case errors.Is(err, errTerminated):
+		return &pipeline.TryAgain{Err: fmt.Errorf("%s was stopped; what it saved is kept: run it again to go on", name)}
+	case err == nil && cached:
+		fmt.Fprintf(e.stdout, "%s is done already (key %s)\n", name, j.Key)
+	}
+	return err
+}
+
+// progressInterval is how often progress is written.
+const progressInterval = time.Second
+
+// A progressFile tells Argo how far the job is: N/M.
+type progressFile struct {
+	path string // "" for none
+	log  io.Writer
+	last time.Time
+}
+
+func (f *progressFile) observe(ev pipeline.Event) {
+	if f.path == "" || ev.Total < 1 || ev.Time.Sub(f.last) < progressInterval && ev.Done < ev.Total {
+		return
+	}
+	f.last = ev.Time
+	if err := os.WriteFile(f.path, fmt.Appendf(nil, "%d/%d\n", ev.Done, ev.Total), 0o666); err != nil {
+		fmt.Fprintf(f.log, "note: progress is not shown: %v\n", err)
+		f.path = "" // said once; the job's result does not hang on it
+	}
 }

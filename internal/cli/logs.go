@@ -12,7 +12,7 @@ import (
 // newLogsCommand returns `logs JOB`: the log of a job's last attempt.
 func newLogsCommand(e *env) *cobra.Command {
 	const short = "Print the log of a job's last attempt"
-	return newJobCommand(e, "logs", short, short+".", func(o *experimentOptions, _ *pipeline.Plan, j *pipeline.Job) error {
+	return newAboutCommand(e, "logs", short, short+".", func(o *experimentOptions, _ *pipeline.Plan, j *pipeline.Job) error {
 		logs, err := o.space().Logs(j.Name)
 		if err != nil {
 			return err

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -17,30 +18,55 @@ import (
 	"taskvec/internal/pipeline"
 )
 
-// experimentOptions are the flags of every command that reads an experiment.
+// experimentFile are the flags of every command that reads an experiment.
+type experimentFile struct {
+	config string
+	sets   []string
+}
+
+func (o *experimentFile) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.config, "config", "", "experiment `file`")
+	cmd.Flags().StringArrayVar(&o.sets, "set", nil, "replace a value of the file: `path=value`, such as lora.rank=4 or stages.train.with.epochs=1")
+}
+
+// given wants an experiment.
+func (o *experimentFile) given(cmd *cobra.Command) error {
+	if o.config == "" {
+		return usage(cmd, "no experiment: give --config FILE, such as --config configs/quickstart.yaml")
+	}
+	return nil
+}
+
+// notRead makes wrong usage of an error that a file is not there.
+func notRead(cmd *cobra.Command, err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return usage(cmd, "%w", err)
+	}
+	return err
+}
+
+// experimentOptions are the flags of every command that reads an experiment in a workspace.
 type experimentOptions struct {
-	config    string
-	sets      []string
+	experimentFile
 	workspace string
 }
 
 func (o *experimentOptions) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.config, "config", "", "experiment `file`")
-	cmd.Flags().StringArrayVar(&o.sets, "set", nil, "replace a value of the file: `path=value`, such as lora.rank=4 or stages.train.with.epochs=1")
+	o.experimentFile.addFlags(cmd)
 	cmd.Flags().StringVar(&o.workspace, "workspace", "runs", "`folder` of the store, the logs and the reports")
 }
 
 // load reads the experiment.
 func (o *experimentOptions) load(e *env, cmd *cobra.Command) (*experiment.Experiment, error) {
-	if o.config == "" {
-		return nil, usage(cmd, "no experiment: give --config FILE, such as --config configs/quickstart.yaml")
+	if err := o.given(cmd); err != nil {
+		return nil, err
 	}
 	x, err := experiment.Load(o.config, o.sets, e.getenv)
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return nil, usage(cmd, "%w", err)
+	if err != nil {
+		return nil, notRead(cmd, err)
 	}
-	return x, err
+	return x, nil
 }
 
 // plan reads the experiment and expands it.
@@ -50,6 +76,13 @@ func (o *experimentOptions) plan(e *env, cmd *cobra.Command) (*pipeline.Plan, er
 		return nil, err
 	}
 	return pipeline.NewPlan(x, kinds)
+}
+
+// runner returns what runs jobs of the experiment on this machine.
+func (o *experimentOptions) runner(jobs int, observe func(pipeline.Event)) *pipeline.Runner {
+	return &pipeline.Runner{
+		Workspace: o.space(), Jobs: jobs, Memory: physicalMemory(), GPUs: gpus(), Versions: versions(), Observe: observe,
+	}
 }
 
 func (o *experimentOptions) space() pipeline.Workspace { return pipeline.Workspace{Dir: o.workspace} }
@@ -103,7 +136,7 @@ the workspace's store is done.
 	root.Flags().StringVar(&o.stage, "stage", "", "run only the stage of this `name` and what it needs")
 	root.Flags().StringVar(&o.progress, "progress", "auto", "how to show progress: auto, plain or json")
 	root.AddCommand(
-		newValidateCommand(e), newPlanCommand(e), newStatusCommand(e), newLogsCommand(e), newWhyCommand(e),
+		newValidateCommand(e), newPlanCommand(e), newStatusCommand(e), newLogsCommand(e), newWhyCommand(e), newJobCommand(e), newInstallCommand(e), newCompileCommand(e),
 		newCompareCommand(e), newCorpusCommand(e), newDoctorCommand(e), newExamplesCommand(e), newReportCommand(e),
 	)
 	return root
@@ -144,24 +177,22 @@ func runExperiment(cmd *cobra.Command, e *env, o *runOptions) error {
 // execute runs a plan, shows what happens, and prints the outcome.
 func execute(cmd *cobra.Command, e *env, o *experimentOptions, p *pipeline.Plan, view view, jobs int) error {
 	counts := map[pipeline.State]int{}
-	r := &pipeline.Runner{
-		Workspace: o.space(),
-		Jobs:      jobs,
-		Memory:    physicalMemory(),
-		GPUs:      gpus(),
-		Versions:  versions(),
-		Observe: func(ev pipeline.Event) {
-			counts[ev.State]++
-			view.observe(ev)
-		},
-	}
+	r := o.runner(jobs, func(ev pipeline.Event) {
+		counts[ev.State]++
+		view.observe(ev)
+	})
 	start := time.Now()
 	view.start(len(p.Jobs))
 	err := r.Run(cmd.Context(), p)
 	view.close()
 	var failed *pipeline.RunError
 	if errors.As(err, &failed) {
-		explain(e, failed)
+		explain(e.stderr, failed)
+		words := make([]string, len(e.args))
+		for i, arg := range e.args {
+			words[i] = shellWord(arg)
+		}
+		fmt.Fprintf(e.stderr, "\nto go on where it stopped: go run ./stages/... %s\n\n", strings.Join(words, " "))
 		return err
 	}
 	if err != nil {
@@ -186,9 +217,8 @@ func execute(cmd *cobra.Command, e *env, o *experimentOptions, p *pipeline.Plan,
 // logTail is how many lines of a failed job's log are shown.
 const logTail = 15
 
-// explain shows of each failed job its error, the end of its log, and how to go on.
-func explain(e *env, failed *pipeline.RunError) {
-	w := e.stderr
+// explain shows of each failed job its error and the end of its log.
+func explain(w io.Writer, failed *pipeline.RunError) {
 	for _, f := range failed.Failed {
 		fmt.Fprintf(w, "\n%s failed: %v\n", f.Job, f.Err)
 		if f.Log == "" {
@@ -208,11 +238,6 @@ func explain(e *env, failed *pipeline.RunError) {
 			fmt.Fprintf(w, "  | %s\n", l)
 		}
 	}
-	words := make([]string, len(e.args))
-	for i, arg := range e.args {
-		words[i] = shellWord(arg)
-	}
-	fmt.Fprintf(w, "\nto go on where it stopped: go run ./stages/... %s\n\n", strings.Join(words, " "))
 }
 
 // versions says what made a result.

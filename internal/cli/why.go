@@ -12,7 +12,7 @@ import (
 
 // newWhyCommand returns `why JOB`: what a job's key is made of and what changed since its last run.
 func newWhyCommand(e *env) *cobra.Command {
-	return newJobCommand(e, "why", "Explain a job's key and what changed since its last run",
+	return newAboutCommand(e, "why", "Explain a job's key and what changed since its last run",
 		"Print what a job's key is made of, whether its result is in the store, and what changed since its last run.",
 		func(o *experimentOptions, p *pipeline.Plan, j *pipeline.Job) error { return why(e, o, p, j) })
 }

@@ -1,6 +1,7 @@
 // Package container runs one job in a container of podman or docker: no network, a read-only root, no
 // privileges, and only the folders it is given. A container outlives the process that started it,
-// so that a later one can take it over by its name.
+// so that a later one can take it over by its name. In a pod, which is a container already, the job
+// runs as a process beside this one.
 //
 // It knows no jobs, keys or trainers, and never pulls an image.
 package container
@@ -284,6 +285,20 @@ func HandOver(dir string) error {
 	})
 }
 
+// eachLine gives line what r holds, line by line, to its end.
+func eachLine(r io.Reader, line func([]byte)) {
+	lines := bufio.NewReader(r)
+	for {
+		text, err := lines.ReadBytes('\n')
+		if len(text) > 0 {
+			line(bytes.TrimRight(text, "\n"))
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
 // follow hands the container's output on until it ends.
 func (e *Engine) follow(ctx context.Context, id string, line func([]byte), log io.Writer) error {
 	cmd := e.command(ctx, "logs", "--follow", id)
@@ -295,16 +310,7 @@ func (e *Engine) follow(ctx context.Context, id string, line func([]byte), log i
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("%s logs: %w", e.Name, err)
 	}
-	lines := bufio.NewReader(out)
-	for {
-		text, err := lines.ReadBytes('\n')
-		if len(text) > 0 {
-			line(bytes.TrimRight(text, "\n"))
-		}
-		if err != nil {
-			break
-		}
-	}
+	eachLine(out, line)
 	if err := cmd.Wait(); err != nil {
 		return fmt.Errorf("%s logs: %w", e.Name, err)
 	}

@@ -91,6 +91,35 @@ func (e *Experiment) Resolve(path string) string {
 	return filepath.Join(filepath.Dir(e.File), path)
 }
 
+// A Path is a path that the file names: the key where it stands and the path as it is written.
+type Path struct{ Key, Path string }
+
+// Paths returns every path that the file names, of files and folders it does not write.
+func (e *Experiment) Paths() []Path {
+	all := []Path{
+		{"corpus.path", e.Corpus.Path},
+		{"corpus.lists.train", e.Corpus.Lists.Train}, {"corpus.lists.validation", e.Corpus.Lists.Validation}, {"corpus.lists.test", e.Corpus.Lists.Test},
+		{"summaries.path", e.Summaries.Path},
+	}
+	for _, m := range e.Models {
+		if m.Local() {
+			all = append(all, Path{"models." + m.Name + ".base", m.Base})
+		}
+	}
+	for _, s := range e.Sets {
+		all = append(all, Path{"sets." + s.Name + ".path", s.Path})
+	}
+	for _, t := range e.Tasks {
+		all = append(all, Path{"tasks." + t.Name + ".targets", t.Targets})
+	}
+	for _, s := range e.Stages {
+		if w, ok := s.With.(*ReportWith); ok {
+			all = append(all, Path{"stages." + s.Name + ".with.published", w.Published})
+		}
+	}
+	return slices.DeleteFunc(all, func(p Path) bool { return p.Path == "" })
+}
+
 // Targets returns the module types an adapter of this family changes.
 func (l *LoRA) Targets(family string) []string {
 	switch {

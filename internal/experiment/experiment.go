@@ -7,6 +7,7 @@ package experiment
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"taskvec/datasets"
@@ -130,10 +131,10 @@ type Task struct {
 	Targets string       `yaml:"targets" doc:"JSONL file of targets, {\"document\": id, \"part\": 0, \"target\": text} a line; ${VAR} is replaced from the environment" env:"true"`
 }
 
-// Local says whether the base model is a folder: a path that begins with a slash or a dot. Other
-// bases are Hub ids, such as org/name.
+// Local says whether the base model is a folder: a path that begins with a slash or a dot, or with a
+// variable where variables stand for themselves. Other bases are Hub ids, such as org/name.
 func (m *Model) Local() bool {
-	return strings.HasPrefix(m.Base, "/") || strings.HasPrefix(m.Base, ".") || filepath.IsAbs(m.Base)
+	return strings.HasPrefix(m.Base, "/") || strings.HasPrefix(m.Base, "${") || strings.HasPrefix(m.Base, ".") || filepath.IsAbs(m.Base)
 }
 
 // Remote says whether the base model is to be fetched from the Hub.
@@ -181,6 +182,15 @@ type Container struct {
 	Memory  Quantity `yaml:"memory" json:"memory" doc:"most memory of the container, such as 40Gi; jobs that run at once share this machine's"`
 	Shm     Quantity `yaml:"shm" json:"shm" doc:"size of /dev/shm, such as 8Gi"`
 	Network bool     `yaml:"network" json:"network" doc:"lets the trainer reach the network; none by default"`
+	Command []string `yaml:"command" json:"command,omitempty" doc:"what starts the trainer where the job's pod is the container (Argo), the job's folder follows; default [python3, -m, taskvec_peft]"`
+}
+
+// Trainer is the command that starts the trainer inside of its container.
+func (c *Container) Trainer() []string {
+	if len(c.Command) == 0 {
+		return []string{"python3", "-m", "taskvec_peft"}
+	}
+	return slices.Clone(c.Command)
 }
 
 // NeedsMemory is the memory in bytes that a job of the stage needs while it runs, 0 when not said.

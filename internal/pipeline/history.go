@@ -93,7 +93,7 @@ func (r *Runner) saveRun(p *Plan) error {
 	}
 	// Jobs of an earlier run that this plan does not hold stay, as in lock.yaml.
 	rec.Experiment, rec.Finished = p.Experiment.Name, time.Now().UTC()
-	maps.Copy(rec.States, r.stateNames())
+	maps.Copy(rec.States, r.stateNames(p))
 	for _, j := range p.Jobs {
 		delete(rec.Errors, j.Name)
 		if e, ok := r.result[j]; ok {

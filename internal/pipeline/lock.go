@@ -28,6 +28,10 @@ type owner struct {
 	Host  string `json:"host"`
 	PID   int    `json:"pid"`
 	Start string `json:"start"` // the process's start time, since pids are used again
+	// Space is where the pid means this process: the machine's boot and the pid namespace. Pods on
+	// one machine may share its name and yet not see each other's processes. Locks of earlier
+	// versions and of systems without /proc have none.
+	Space string `json:"space,omitempty"`
 	Nonce string `json:"nonce"`
 }
 
@@ -89,6 +93,9 @@ func createExclusive(path string, content []byte) error {
 	defer os.Remove(f.Name())
 	_, err = f.Write(content)
 	if err == nil {
+		err = f.Chmod(0o644) // other users who share the workspace read it
+	}
+	if err == nil {
 		err = f.Sync() // or a power cut could leave an empty lock
 	}
 	if cerr := f.Close(); err == nil {
@@ -115,11 +122,11 @@ func inspect(path string) (*owner, bool, error) {
 		// Spoilt: nobody can tell whose it is, so it counts as another host's.
 		return &owner{Host: "an unknown host"}, time.Since(info.ModTime()) > lockExpiry, nil
 	}
-	host, err := os.Hostname()
+	self, err := myself()
 	if err != nil {
 		return nil, false, err
 	}
-	if o.Host == host {
+	if o.Host == self.Host && (o.Space == self.Space || o.Space == "") {
 		return &o, processStart(o.PID) != o.Start, nil
 	}
 	return &o, time.Since(info.ModTime()) > lockExpiry, nil
@@ -234,7 +241,21 @@ func myself() (owner, error) {
 	}
 	nonce := make([]byte, 8)
 	rand.Read(nonce) // never fails
-	return owner{Host: host, PID: os.Getpid(), Start: processStart(os.Getpid()), Nonce: hex.EncodeToString(nonce)}, nil
+	return owner{Host: host, PID: os.Getpid(), Start: processStart(os.Getpid()), Space: processSpace(), Nonce: hex.EncodeToString(nonce)}, nil
+}
+
+// processSpace names the boot of the kernel and the pid namespace in which this process's pid means
+// it, "" where there is no /proc.
+func processSpace() string {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	namespace, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(boot)) + " " + namespace
 }
 
 // processStart returns when the process of that pid started, in the kernel's units, or "" when

@@ -82,6 +82,12 @@ func TestLocks(t *testing.T) {
 	if err != nil || first == nil {
 		t.Fatal(first, err)
 	}
+	if info, err := os.Stat(w.lock("k")); err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("others who share the workspace cannot read a lock: %v, %v", info.Mode(), err)
+	}
+	if first.self.Space == "" && processStart(os.Getpid()) != "alive" {
+		t.Error("a system with /proc has no pid namespace")
+	}
 	second, other, err := w.acquire("k")
 	if err != nil || second != nil || other.PID != os.Getpid() {
 		t.Fatalf("a held lock is given out: %v %v %v", second, other, err)
@@ -107,6 +113,11 @@ func TestLocks(t *testing.T) {
 		{"dead process of this host", owner{Host: host, PID: dead.Process.Pid, Start: "17", Nonce: "x"}, recent, true},
 		{"pid used again", owner{Host: host, PID: os.Getpid(), Start: "1", Nonce: "x"}, recent, true},
 		{"live process, lock long untouched", owner{Host: host, PID: os.Getpid(), Start: processStart(os.Getpid()), Nonce: "x"}, old, false},
+		{"live process of this pid namespace", owner{Host: host, PID: os.Getpid(), Start: processStart(os.Getpid()), Space: processSpace(), Nonce: "x"}, old, false},
+		{"dead process of this pid namespace", owner{Host: host, PID: dead.Process.Pid, Start: "17", Space: processSpace(), Nonce: "x"}, recent, true},
+		// Of two pods with the host's network: the pid is nobody's here, and the process lives.
+		{"another pid namespace of this host, alive", owner{Host: host, PID: dead.Process.Pid, Start: "17", Space: "boot pid:[1]", Nonce: "x"}, recent, false},
+		{"another pid namespace of this host, silent", owner{Host: host, PID: os.Getpid(), Start: processStart(os.Getpid()), Space: "boot pid:[1]", Nonce: "x"}, old, true},
 		{"other host, silent", owner{Host: "elsewhere", PID: 1, Nonce: "x"}, old, true},
 		{"other host, alive", owner{Host: "elsewhere", PID: 1, Nonce: "x"}, recent, false},
 	} {

@@ -55,6 +55,19 @@ type Plan struct {
 // NewPlan expands the experiment's stages into jobs and computes their keys. kinds are the kinds
 // of stage by name.
 func NewPlan(e *experiment.Experiment, kinds []Kind) (*Plan, error) {
+	p, err := Expand(e, kinds)
+	if err == nil {
+		err = p.resolve(p.Jobs)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Expand turns the experiment's stages into jobs that have no keys yet: it reads none of the files
+// that the experiment names.
+func Expand(e *experiment.Experiment, kinds []Kind) (*Plan, error) {
 	p := &Plan{Experiment: e}
 	byStage := map[string][]*Job{}
 	for _, s := range ordered(e) {
@@ -71,14 +84,34 @@ func NewPlan(e *experiment.Experiment, kinds []Kind) (*Plan, error) {
 					}
 				}
 			}
-			if err := j.resolve(e); err != nil {
-				return nil, fmt.Errorf("job %s: %w", j.Name, err)
-			}
 			byStage[s.Name] = append(byStage[s.Name], j)
 			p.Jobs = append(p.Jobs, j)
 		}
 	}
 	return p, nil
+}
+
+// resolve computes the keys of jobs, each of which stands after those it needs.
+func (p *Plan) resolve(jobs []*Job) error {
+	for _, j := range jobs {
+		if err := j.resolve(p.Experiment); err != nil {
+			return fmt.Errorf("job %s: %w", j.Name, err)
+		}
+	}
+	return nil
+}
+
+// Alone returns the plan of one job of an expanded plan; a run of it wants what the job needs in
+// the store. Keys are computed as far as it takes: building examples needs no base model at hand.
+func (p *Plan) Alone(j *Job) (*Plan, error) {
+	jobs := append(j.ancestors(), j)
+	if j.Kind.Publish != "" {
+		jobs = p.Jobs // what none of them publishes is removed from the folder
+	}
+	if err := p.resolve(jobs); err != nil {
+		return nil, err
+	}
+	return &Plan{Experiment: p.Experiment, Jobs: []*Job{j}, whole: p}, nil
 }
 
 // ordered returns the stages so that each follows those it needs, in the order of the file

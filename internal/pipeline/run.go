@@ -24,6 +24,8 @@ type Runner struct {
 	GPUs      int               // GPUs of this machine, each for one job at a time
 	Versions  map[string]string // recorded with every finished job
 	Observe   func(Event)       // told what happens, from one goroutine at a time; may be nil
+	Once      bool              // makes one attempt at a job: who started the run tries again
+	Inside    bool              // this process stands in the container of the jobs it runs
 
 	mu     sync.Mutex
 	states map[*Job]State
@@ -63,6 +65,9 @@ func (r *Runner) Run(ctx context.Context, p *Plan) error {
 			return fmt.Errorf("job %s asks for %d GPUs and this machine has %d: lower gpus in stage %s, or run it elsewhere", j.Name, n, r.GPUs, j.Stage.Name)
 		}
 	}
+	if err := r.needed(p); err != nil {
+		return err
+	}
 	if err := r.exclusively(p, func() error { return r.saveLock(p) }); err != nil {
 		return err
 	}
@@ -74,6 +79,26 @@ func (r *Runner) Run(ctx context.Context, p *Plan) error {
 		return context.Cause(ctx)
 	}
 	return r.failures(p)
+}
+
+// needed finds what jobs need that the plan does not hold in the store. (The sweep before has read
+// the store's folder, so that a network file system has asked for what others put there.)
+func (r *Runner) needed(p *Plan) error {
+	for _, j := range p.Jobs {
+		if r.states[j] == Cached {
+			continue
+		}
+		for _, a := range j.ancestors() {
+			if _, ok := r.states[a]; ok {
+				continue
+			}
+			if !r.Workspace.Has(a.Key) {
+				return fmt.Errorf("job %s needs %s, whose result is not in %s: run that job first", j.Name, a.Name, r.Workspace.entry(a.Key))
+			}
+			r.states[a] = Cached
+		}
+	}
+	return nil
 }
 
 // exclusively calls f while holding the lock of the plan's experiment, whose folder several runners
@@ -253,7 +278,7 @@ func (r *Runner) attempts(ctx context.Context, j *Job, lock *held) finished {
 			r.tell(j, Stopped, Event{Attempt: number})
 			return finished{job: j, state: Stopped, log: logPath}
 		}
-		if n >= retry.Limit || !isTryAgain(err) {
+		if r.Once || n >= retry.Limit || !isTryAgain(err) {
 			r.tell(j, Failed, Event{Attempt: number, Err: err.Error()})
 			return finished{job: j, state: Failed, err: err, log: logPath}
 		}
@@ -298,8 +323,8 @@ func (r *Runner) attempt(ctx context.Context, j *Job, lock *held, logPath string
 	}
 	record := &Record{Job: j.Name, Key: j.Key, Parts: j.Parts, Versions: map[string]string{}, Attempts: number, Started: time.Now().UTC()}
 	maps.Copy(record.Versions, r.Versions)
-	w := &Work{Job: j.Name, Key: j.Key, Cell: j.Cell, Dir: dir, Log: log, GPUs: j.gpus, Container: j.Stage.Container, Versions: record.Versions,
-		settings: j.Parts.Settings, paths: j.paths}
+	w := &Work{Job: j.Name, Key: j.Key, Cell: j.Cell, Dir: dir, Log: log, GPUs: j.gpus, Container: j.Stage.Container, Inside: r.Inside,
+		Versions: record.Versions, settings: j.Parts.Settings, paths: j.paths}
 	for _, a := range j.ancestors() {
 		w.Inputs = append(w.Inputs, Input{Job: a.Name, Uses: a.Kind.Name, Cell: a.Cell, Dir: r.Workspace.entry(a.Key)})
 	}
@@ -369,10 +394,10 @@ func attemptNumber(path string) int {
 // bytesText prints a number of bytes in GiB.
 func bytesText(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30)) }
 
-// stateNames returns the final state of each job by name.
-func (r *Runner) stateNames() map[string]State {
+// stateNames returns the final state of each job of the plan by name.
+func (r *Runner) stateNames(p *Plan) map[string]State {
 	out := map[string]State{}
-	for j := range maps.Keys(r.states) {
+	for _, j := range p.Jobs {
 		out[j.Name] = r.states[j]
 	}
 	return out

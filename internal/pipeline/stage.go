@@ -48,6 +48,8 @@ type Work struct {
 	// Container is where the job's own process is to run, nil for in this one. It says nothing
 	// about the result.
 	Container *experiment.Container
+	// Inside says that this process stands in that container already.
+	Inside bool
 	// Versions say what makes the result and are recorded with it; a stage adds its own.
 	Versions map[string]string
 

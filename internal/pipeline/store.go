@@ -253,8 +253,12 @@ func syncPath(path string) error {
 
 // publish copies the outputs of finished jobs that people read to the experiment's folder:
 // results/ and report/. Files are replaced one by one, whole; what belongs to no job of the whole
-// plan is removed. The caller holds the experiment's lock.
+// plan is removed. Nothing is done when no job of the plan is one of those. The caller holds the
+// experiment's lock.
 func (w Workspace) publish(p *Plan) error {
+	if !slices.ContainsFunc(p.Jobs, func(j *Job) bool { return j.Kind.Publish != "" }) {
+		return nil
+	}
 	if p.whole != nil {
 		p = p.whole
 	}

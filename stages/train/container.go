@@ -29,39 +29,26 @@ const (
 // grace is how long a trainer may take to save a checkpoint when it is stopped.
 const grace = 2 * time.Minute
 
-// contained trains in a container. Its folder is part of the job's checkpoint, so that an attempt
-// that was killed, container and all, is gone on with, and one of which only this process was
-// killed is taken over: a bind mount stays when the folder is moved.
+// contained trains in a container: one that it starts, or in a pod the one that this process stands
+// in. The trainer's folder is part of the job's checkpoint, so that an attempt that was killed,
+// container and all, is gone on with, and one of which only this process was killed is taken over: a
+// bind mount stays when the folder is moved.
 func contained(ctx context.Context, w *pipeline.Work, spec trainer.Spec) (*trainer.Result, error) {
-	engine, err := container.Find(w.Container.Engine)
-	if err != nil {
-		return nil, err
-	}
-	image, err := engine.ImageID(ctx, w.Container.Image)
-	if err != nil {
-		return nil, err
-	}
 	dir, err := filepath.Abs(filepath.Join(w.CheckpointDir(), "container"))
 	if err != nil {
 		return nil, err
 	}
-	store, err := filepath.Abs(filepath.Dir(w.Dir))
-	if err != nil {
-		return nil, err
+	for _, path := range []*string{&spec.Examples, &spec.Model.Path} {
+		if *path, err = filepath.Abs(*path); err != nil {
+			return nil, err
+		}
 	}
-	s := container.Spec{
-		Name:    containerName(w, store),
-		Labels:  map[string]string{"taskvec.key": w.Key, "taskvec.store": store, "taskvec.image": image},
-		Image:   w.Container.Image,
-		Network: w.Container.Network, Memory: int64(w.Container.Memory), Shm: int64(w.Container.Shm), GPUs: w.GPUs, Grace: grace,
+	run := inEngine
+	if w.Inside {
+		run = beside
 	}
-	if err := show(&s, dir, spec); err != nil {
-		return nil, err
-	}
-	w.Versions["engine"], w.Versions["image"] = engine.Name, "sha256:"+image
-	fmt.Fprintf(w.Log, "%s runs image %s (%s) as %s\n", engine.Name, s.Image, image, s.Name)
 	said := &tail{w: w.Log}
-	exit, err := engine.Run(ctx, s, func(line []byte) {
+	exit, err := run(ctx, w, dir, spec, func(line []byte) {
 		var p trainer.Progress
 		if json.Unmarshal(line, &p) == nil && p.Total > 0 {
 			report(w, p)
@@ -83,6 +70,44 @@ func contained(ctx context.Context, w *pipeline.Work, spec trainer.Spec) (*train
 		}
 	}
 	return trainer.ReadResult(w.Dir)
+}
+
+// inEngine runs the trainer on the job in dir in a container of podman or docker.
+func inEngine(ctx context.Context, w *pipeline.Work, dir string, spec trainer.Spec, line func([]byte), log io.Writer) (int, error) {
+	engine, err := container.Find(w.Container.Engine)
+	if err != nil {
+		return 0, err
+	}
+	image, err := engine.ImageID(ctx, w.Container.Image)
+	if err != nil {
+		return 0, err
+	}
+	store, err := filepath.Abs(filepath.Dir(w.Dir))
+	if err != nil {
+		return 0, err
+	}
+	s := container.Spec{
+		Name:    containerName(w, store),
+		Labels:  map[string]string{"taskvec.key": w.Key, "taskvec.store": store, "taskvec.image": image},
+		Image:   w.Container.Image,
+		Network: w.Container.Network, Memory: int64(w.Container.Memory), Shm: int64(w.Container.Shm), GPUs: w.GPUs, Grace: grace,
+	}
+	if err := show(&s, dir, spec); err != nil {
+		return 0, err
+	}
+	w.Versions["engine"], w.Versions["image"] = engine.Name, "sha256:"+image
+	fmt.Fprintf(w.Log, "%s runs image %s (%s) as %s\n", engine.Name, s.Image, image, s.Name)
+	return engine.Run(ctx, s, line, log)
+}
+
+// beside runs the trainer on the job in dir in this container, on the files where they are.
+func beside(ctx context.Context, w *pipeline.Work, dir string, spec trainer.Spec, line func([]byte), log io.Writer) (int, error) {
+	if err := trainer.WriteJSON(dir, trainer.SpecFile, spec); err != nil {
+		return 0, err
+	}
+	command := append(w.Container.Trainer(), dir)
+	fmt.Fprintf(w.Log, "running %s\n", strings.Join(command, " "))
+	return container.Beside(ctx, command, grace, line, log)
 }
 
 // show makes a container see a job: its folder, which becomes the container's user's, the examples and

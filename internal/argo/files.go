@@ -1,0 +1,80 @@
+package argo
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// A file travels inside the workflow.
+type file struct {
+	name  string // of the artifact
+	place string // in a pod
+	text  string
+}
+
+// maxFile bounds a file that travels, in bytes: all of them share the Workflow's object.
+const maxFile = 128 << 10
+
+// variable matches ${VAR}.
+var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+
+// places finds where the paths of the experiment lie in a pod. Small files beside the experiment
+// travel with it; what lies below runs/ is in the claims; a path with a variable is the submitter's.
+func (c *compiler) places() {
+	for _, p := range c.e.Paths() {
+		if variable.MatchString(p.Path) {
+			continue
+		}
+		switch place := inPod(p.Path); {
+		case below(place, runsDir):
+		case filepath.IsAbs(p.Path):
+			c.warn("%s: %s is a path of this machine, which pods do not see: put it below runs/, or write ${VAR} for it", p.Key, p.Path)
+		case !below(place, configsDir):
+			c.fail("%s: %s lies neither beside the experiment nor below runs/: no pod would find it; put it below runs/, or write ${VAR} for it", p.Key, p.Path)
+		default:
+			c.carry(p.Key, p.Path, place)
+		}
+	}
+}
+
+// carry takes a file beside the experiment along, once.
+func (c *compiler) carry(key, name, place string) {
+	for _, f := range c.files {
+		if f.place == place {
+			return
+		}
+	}
+	const advice = "put it below runs/, or write ${VAR} for it"
+	info, err := os.Stat(c.e.Resolve(name))
+	switch {
+	case err != nil:
+		c.fail("%s: %v", key, err)
+	case info.IsDir():
+		c.fail("%s: %s is a folder, and only small files travel in the workflow: %s", key, name, advice)
+	case info.Size() > maxFile:
+		c.fail("%s: %s has %d bytes, and only files of up to %d travel in the workflow: %s", key, name, info.Size(), maxFile, advice)
+	default:
+		text, err := os.ReadFile(c.e.Resolve(name))
+		if err != nil {
+			c.fail("%s: %v", key, err)
+		}
+		c.files = append(c.files, file{name: fmt.Sprintf("file-%d", len(c.files)), place: place, text: string(text)})
+	}
+}
+
+// inPod is where a path of the experiment lies in a pod.
+func inPod(name string) string {
+	if filepath.IsAbs(name) {
+		return path.Clean(filepath.ToSlash(name))
+	}
+	return path.Join(configsDir, filepath.ToSlash(name))
+}
+
+// below says whether a place is a folder or in it.
+func below(place, folder string) bool {
+	return place == folder || strings.HasPrefix(place, folder+"/")
+}

@@ -1,0 +1,64 @@
+package argo
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	"gopkg.in/yaml.v3"
+)
+
+// render writes a Workflow as YAML, the same one always in the same bytes.
+func render(w *wfv1.Workflow, source string) ([]byte, error) {
+	b, err := json.Marshal(w)
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxObject {
+		return nil, fmt.Errorf("it has %d bytes, and a cluster takes %d with room for the status: split the experiment, or put its files below runs/", len(b), maxObject)
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	var tree map[string]any
+	if err := dec.Decode(&tree); err != nil {
+		return nil, err
+	}
+	delete(tree, "status")
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "# Made by taskvec compile from %s: change that file and compile it again, do not edit this one.\n", source)
+	enc := yaml.NewEncoder(&out)
+	enc.SetIndent(2)
+	if err := enc.Encode(tidy(tree)); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), enc.Close()
+}
+
+// unsaid are the fields that Go's types write though nothing is said in them.
+var unsaid = []string{"arguments", "inputs", "metadata", "name", "outputs", "resources"}
+
+// tidy drops what says nothing and makes numbers of what JSON left as text.
+func tidy(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, k := range slices.Collect(maps.Keys(v)) {
+			v[k] = tidy(v[k])
+			m, object := v[k].(map[string]any)
+			if v[k] == nil || slices.Contains(unsaid, k) && (object && len(m) == 0 || v[k] == "") {
+				delete(v, k)
+			}
+		}
+	case []any:
+		for i := range v {
+			v[i] = tidy(v[i])
+		}
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+	}
+	return v
+}

@@ -1,0 +1,228 @@
+package argo
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"taskvec/internal/experiment"
+)
+
+// The volumes of pods.
+const (
+	workspaceVolume = "workspace"
+	modelsVolume    = "models"
+	tempVolume      = "tmp"
+	shmVolume       = "shm"
+	programVolume   = "taskvec-bin"
+)
+
+// retryable is when Argo tries a job again: it never came to its end, or its exit code says that it
+// may pass (75), that it was killed (137) or stopped (143).
+const retryable = "lastRetry.status == 'Error' or asInt(lastRetry.exitCode) in [75, 137, 143]"
+
+// Times.
+const (
+	longestWait = "1h"            // before an attempt, as in a run at home
+	overtime    = 5 * time.Minute // beyond a job's timeout, which the job itself heeds and reports
+	grace       = 150             // seconds a pod may take to end: a trainer saves a checkpoint
+)
+
+// uid is the user of all pods, that of taskvec's images.
+const uid = 1000
+
+// stage makes the template of a stage; its one parameter is the job's name.
+func (c *compiler) stage(s *experiment.Stage) wfv1.Template {
+	t := c.pod(s.Name)
+	t.Inputs.Parameters = []wfv1.Parameter{{Name: jobParameter}}
+	main := t.Container
+	main.Args = append([]string{"job", "{{inputs.parameters." + jobParameter + "}}"}, c.arguments()...)
+	if c.readsModels(s) {
+		main.VolumeMounts = append(main.VolumeMounts, corev1.VolumeMount{Name: modelsVolume, MountPath: modelsDir, ReadOnly: true})
+	}
+	if fetches(*s) {
+		main.Env = append(main.Env, corev1.EnvVar{Name: "HF_TOKEN", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
+			LocalObjectReference: corev1.LocalObjectReference{Name: reference(secretParameter)}, Key: "token", Optional: ptr(true),
+		}}})
+	}
+	if s.Memory > 0 {
+		main.Resources.Requests = corev1.ResourceList{corev1.ResourceMemory: quantity(s.Memory)}
+	}
+	if s.Container != nil {
+		c.trainer(s, &t)
+	}
+	t.RetryStrategy = c.retry(s)
+	if s.Timeout > 0 {
+		t.ActiveDeadlineSeconds = ptr(intstr.FromInt32(int32(math.Ceil((time.Duration(s.Timeout) + overtime).Seconds()))))
+	}
+	return t
+}
+
+// trainer makes the pod that of a trainer's image, into which the program is copied.
+func (c *compiler) trainer(s *experiment.Stage, t *wfv1.Template) {
+	main := t.Container
+	mount := corev1.VolumeMount{Name: programVolume, MountPath: installed}
+	t.Volumes = append(t.Volumes, corev1.Volume{Name: programVolume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
+	t.InitContainers = []wfv1.UserContainer{{Container: corev1.Container{
+		Name: "install", Image: main.Image, ImagePullPolicy: corev1.PullIfNotPresent,
+		Command: []string{program}, Args: []string{"install", installed},
+		VolumeMounts: []corev1.VolumeMount{mount}, SecurityContext: containerSecurity(),
+	}}}
+	mount.ReadOnly = true
+	main.VolumeMounts = append(main.VolumeMounts, mount)
+	main.Image = c.expanded(s.Container.Image)
+	for _, g := range c.images() {
+		if slices.Contains(g.stages, s.Name) {
+			main.Image = reference(g.name)
+		}
+	}
+	main.Command = []string{installed + program}
+	main.Args = append(main.Args, "--inside")
+	if m := s.Container.Memory; m > 0 {
+		main.Resources.Requests = corev1.ResourceList{corev1.ResourceMemory: quantity(m)}
+		main.Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: quantity(m)}
+	}
+	if m := s.Container.Shm; m > 0 {
+		size := quantity(m)
+		t.Volumes = append(t.Volumes, corev1.Volume{Name: shmVolume, VolumeSource: corev1.VolumeSource{
+			EmptyDir: &corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory, SizeLimit: &size},
+		}})
+		main.VolumeMounts = append(main.VolumeMounts, corev1.VolumeMount{Name: shmVolume, MountPath: "/dev/shm"})
+	}
+	// The number of GPUs is a quantity, which cannot hold a parameter, and labels are a mapping: the
+	// patch is text until the pod is made.
+	patch := fmt.Sprintf(`"terminationGracePeriodSeconds":%d`, grace)
+	for _, g := range c.grouped(gpusParameter, gpusOf) {
+		if slices.Contains(g.stages, s.Name) {
+			patch += fmt.Sprintf(`,"nodeSelector":%s,"containers":[{"name":"main","resources":{"limits":{"nvidia.com/gpu":"%s"}}}]`,
+				reference(nodesParameter), reference(g.name))
+			t.Tolerations = []corev1.Toleration{{Key: "nvidia.com/gpu", Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoSchedule}}
+		}
+	}
+	t.PodSpecPatch = "{" + patch + "}"
+	if s.Container.Engine != "auto" {
+		c.warn("stage %s: container.engine means nothing in a cluster, whose nodes run the containers", s.Name)
+	}
+	if s.Container.Network {
+		c.warn("stage %s: container.network means nothing in a cluster, where every pod has the network that its policies allow", s.Name)
+	}
+}
+
+// retry says when and how often Argo tries a job of the stage again.
+func (c *compiler) retry(s *experiment.Stage) *wfv1.RetryStrategy {
+	if s.Retry.Limit == 0 {
+		return nil
+	}
+	factor := int32(math.Round(s.Retry.Factor))
+	if float64(factor) != s.Retry.Factor {
+		c.warn("stage %s: retry.factor is a whole number in Argo: %d stands for %g", s.Name, factor, s.Retry.Factor)
+	}
+	return &wfv1.RetryStrategy{
+		Limit: ptr(intstr.FromInt32(int32(s.Retry.Limit))), RetryPolicy: wfv1.RetryPolicyAlways, Expression: retryable,
+		Backoff: &wfv1.Backoff{Duration: time.Duration(s.Retry.Backoff).String(), Factor: ptr(intstr.FromInt32(factor)), Cap: longestWait},
+	}
+}
+
+// finish makes the template of the exit handler, which notes the workflow's end in the workspace.
+func (c *compiler) finish() wfv1.Template {
+	t := c.pod(finishName)
+	t.Container.Args = append(append([]string{"finish"}, c.arguments()...),
+		"--workflow", "{{workflow.name}}", "--status", "{{workflow.status}}", "--failures", "{{workflow.failures}}")
+	return t
+}
+
+// pod makes a template with what all pods have: the files that travel, the workspace, a temporary
+// folder, variables, and no privilege.
+func (c *compiler) pod(name string) wfv1.Template {
+	t := wfv1.Template{Name: name}
+	for _, f := range c.files {
+		t.Inputs.Artifacts = append(t.Inputs.Artifacts, wfv1.Artifact{Name: f.name, Path: f.place})
+	}
+	t.Volumes = []corev1.Volume{{Name: tempVolume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
+	t.Container = &corev1.Container{
+		Image: reference(imageParameter), ImagePullPolicy: corev1.PullIfNotPresent, Command: []string{program},
+		VolumeMounts: []corev1.VolumeMount{
+			{Name: workspaceVolume, MountPath: runsDir},
+			{Name: tempVolume, MountPath: "/tmp"},
+		},
+		SecurityContext: containerSecurity(),
+	}
+	for _, p := range c.params {
+		for v, parameter := range c.vars {
+			if parameter == p.Name {
+				t.Container.Env = append(t.Container.Env, corev1.EnvVar{Name: v, Value: reference(parameter)})
+			}
+		}
+	}
+	return t
+}
+
+// arguments are the flags of every job: all need the same experiment, since keys hang on one another.
+func (c *compiler) arguments() []string {
+	args := []string{"--config", c.files[0].place, "--workspace", runsDir}
+	for _, s := range c.o.Sets {
+		args = append(args, "--set", s)
+	}
+	for _, g := range c.images() {
+		for _, stage := range g.stages {
+			args = append(args, "--set", "stages."+stage+".container.image="+reference(g.name))
+		}
+	}
+	return args
+}
+
+// volumes are the claims.
+func (c *compiler) volumes() []corev1.Volume {
+	claim := func(name, parameter string, readOnly bool) corev1.Volume {
+		return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{
+			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: reference(parameter), ReadOnly: readOnly},
+		}}
+	}
+	out := []corev1.Volume{claim(workspaceVolume, workspaceParameter, false)}
+	if c.usesModels() {
+		out = append(out, claim(modelsVolume, modelsParameter, true))
+	}
+	return out
+}
+
+// usesModels says whether a base model lies in the claim of models.
+func (c *compiler) usesModels() bool {
+	return slices.ContainsFunc(c.e.Stages, func(s experiment.Stage) bool { return c.readsModels(&s) })
+}
+
+// readsModels says whether jobs of a stage read a base model of the claim: trainings, and what comes
+// after them, since the keys of trainings hang on the model's bytes.
+func (c *compiler) readsModels(s *experiment.Stage) bool {
+	if s.Uses == "train" {
+		for _, cell := range s.Cells() {
+			if m := c.e.Model(cell["model"]); m != nil && m.Local() && below(inPod(m.Base), modelsDir) {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(s.Needs, func(n string) bool { return c.readsModels(c.e.Stage(n)) })
+}
+
+func podSecurity() *corev1.PodSecurityContext {
+	return &corev1.PodSecurityContext{
+		RunAsNonRoot: ptr(true), RunAsUser: ptr(int64(uid)), RunAsGroup: ptr(int64(uid)), FSGroup: ptr(int64(uid)),
+		FSGroupChangePolicy: ptr(corev1.FSGroupChangeOnRootMismatch),
+		SeccompProfile:      &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
+}
+
+func containerSecurity() *corev1.SecurityContext {
+	return &corev1.SecurityContext{
+		AllowPrivilegeEscalation: ptr(false), ReadOnlyRootFilesystem: ptr(true),
+		Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+	}
+}
+
+// quantity is a number of bytes as Kubernetes writes it.
+func quantity(q experiment.Quantity) resource.Quantity { return resource.MustParse(q.String()) }
