@@ -158,15 +158,21 @@ func (e *Engine) start(ctx context.Context, s *Spec, log io.Writer) (id string, 
 	return "", err
 }
 
-// adopt returns the id of the container that a killed process left, "" when there is none.
-// Containers of that name that are something else, or were never started, are removed.
+// adopt returns the id of the container that a killed process left, when it runs or has ended well; "" when
+// there is none. Containers of that name that are something else, were never started, or ended in
+// another way are removed.
 func (e *Engine) adopt(ctx context.Context, s *Spec, log io.Writer) (string, error) {
 	own, err := e.list(ctx, s.Name, s.Labels)
 	if err != nil {
 		return "", err
 	}
 	for _, c := range own {
-		if slices.Contains([]string{"running", "stopping", "stopped", "exited"}, c.state) {
+		adopt := c.state == "running"
+		if slices.Contains([]string{"stopping", "stopped", "exited"}, c.state) {
+			code, err := e.output(ctx, "wait", c.id)
+			adopt = err == nil && code == "0"
+		}
+		if adopt {
 			fmt.Fprintf(log, "taking over the container %s (%s)\n", s.Name, c.state)
 			return c.id, nil
 		}

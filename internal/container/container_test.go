@@ -63,6 +63,7 @@ run)
 logs) echo '{"step": 1}'; echo "said" >&2 ;;
 wait)
   [ "$FAULT" != removed ] || { rm "$dir/container"; echo "no such container" >&2; exit 125; }
+  [ "$FAULT" != well ] || { echo 0; exit; }
   echo 7 ;;
 stop) ;;
 rm)
@@ -87,7 +88,9 @@ func TestFaults(t *testing.T) {
 		{fault: "removing", exit: 7, calls: "ps ps run logs wait rm ps"},   // by what its last runner started
 		{fault: "slow", exit: 7, calls: "ps ps run stop logs wait rm"},     // the run is stopped while the container starts
 		{"none", "abc running", 7, "ps logs wait rm"},                      // taken over
-		{"none", "abc Exited", 7, "ps logs wait rm"},                       // likewise
+		{"well", "abc Exited", 0, "ps wait logs wait rm"},                  // it has ended well
+		{"none", "abc Exited", 7, "ps wait ps rm run logs wait rm"},        // it was killed, or stopped
+		{"none", "abc stopping", 7, "ps wait ps rm run logs wait rm"},      // likewise
 		{"none", "abc created", 7, "ps ps rm run logs wait rm"},            // its runner was killed before it started
 		{"removing", "abc removing", 7, "ps ps rm ps run logs wait rm ps"}, // its runner was killed while it removed it
 		{fault: "none", left: "abc paused", exit: 7, calls: "ps ps rm run logs wait rm"},

@@ -42,7 +42,7 @@ type Estimate struct {
 // Bytes are those of the base model, the adapter and the optimiser.
 func (e *Estimate) Bytes() int64 { return e.BaseBytes + e.AdapterBytes + e.OptimizerBytes }
 
-// Floating point operations a second that trainers reach, measured on two cores of a Xeon processor
+// Floating point operations a second that trainers reach, measured on two cores of an AMD EPYC
 // (docs/training.md): the embedded one, which uses one core a job, and the image without a GPU. There is no
 // figure for GPUs: the first training on one gives it.
 const (

@@ -208,11 +208,14 @@ func TestDamagedCheckpoint(t *testing.T) {
 
 // TestDivergence says so when the loss is no number.
 func TestDivergence(t *testing.T) {
-	dir := job(t, base(t, "llama"), "llama", func(s *trainer.Spec) { s.LearningRate, s.Clip = 1e30, 0 })
-	_, err := Train(context.Background(), dir, io.Discard, nil)
-	var bad *trainer.BadData
-	if !errors.As(err, &bad) || !strings.Contains(bad.Msg, "diverged") {
-		t.Errorf("got %v", err)
+	model := base(t, "llama")
+	for _, batch := range []int{2, 12} { // with a step an epoch the validation loss is the first to show it
+		dir := job(t, model, "llama", func(s *trainer.Spec) { s.LearningRate, s.Clip, s.BatchSize, s.Warmup, s.Epochs = 1e30, 0, batch, 0, 1 })
+		_, err := Train(context.Background(), dir, io.Discard, nil)
+		var bad *trainer.BadData
+		if !errors.As(err, &bad) || !strings.Contains(bad.Msg, "diverged") {
+			t.Errorf("batches of %d: got %v", batch, err)
+		}
 	}
 }
 
