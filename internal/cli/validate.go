@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"taskvec/internal/argo"
 )
 
 // newValidateCommand returns `validate`: every error of an experiment file, or "ok".
@@ -21,6 +24,15 @@ func newValidateCommand(e *env) *cobra.Command {
 			}
 			for _, w := range x.Warnings {
 				fmt.Fprintf(e.stderr, "warning: %s\n", w)
+			}
+			// A run at home does not mind what a workflow cannot hold.
+			var unfit *argo.Unfit
+			if _, err := argo.Compile(o.config, kinds, argo.Options{Sets: o.sets, Parallelism: defaultPods}); errors.As(err, &unfit) {
+				for _, problem := range unfit.Problems {
+					fmt.Fprintf(e.stderr, "warning: as a workflow: %v\n", problem)
+				}
+			} else if err != nil {
+				return err
 			}
 			fmt.Fprintln(e.stdout, "ok")
 			return nil

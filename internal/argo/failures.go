@@ -1,0 +1,51 @@
+package argo
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"taskvec/internal/pipeline"
+)
+
+// attempt matches the name of a node that is one attempt of several at a task.
+var attempt = regexp.MustCompile(`^(.*)\((\d+)\)$`)
+
+// Failures reads {{workflow.failures}}, which Argo gives as JSON within a JSON string, and returns the
+// jobs of the plan among the nodes that failed, each with the last thing said of it.
+func Failures(text string, p *pipeline.Plan) ([]pipeline.WorkflowFailure, error) {
+	var inner string
+	if json.Unmarshal([]byte(text), &inner) == nil {
+		text = inner
+	}
+	var nodes []struct {
+		DisplayName string `json:"displayName"`
+		Message     string `json:"message"`
+	}
+	if err := json.Unmarshal([]byte(text), &nodes); err != nil {
+		return nil, fmt.Errorf("read the workflow's failures: %w", err)
+	}
+	// What is said of the last attempt says more than that no attempt is left.
+	message, number := map[string]string{}, map[string]int{}
+	for _, n := range nodes {
+		task, nth := n.DisplayName, -1
+		if m := attempt.FindStringSubmatch(task); m != nil {
+			var err error
+			if nth, err = strconv.Atoi(m[2]); err != nil {
+				return nil, fmt.Errorf("read the workflow's failures: %q: %w", task, err)
+			}
+			task = m[1]
+		}
+		if before, ok := number[task]; !ok || nth > before {
+			message[task], number[task] = n.Message, nth
+		}
+	}
+	var out []pipeline.WorkflowFailure
+	for _, j := range p.Jobs {
+		if text, ok := message[TaskName(j)]; ok {
+			out = append(out, pipeline.WorkflowFailure{Job: j.Name, Message: text})
+		}
+	}
+	return out, nil
+}
