@@ -104,7 +104,7 @@ the workspace's store is done.
 	root.Flags().StringVar(&o.progress, "progress", "auto", "how to show progress: auto, plain or json")
 	root.AddCommand(
 		newValidateCommand(e), newPlanCommand(e), newStatusCommand(e), newLogsCommand(e), newWhyCommand(e),
-		newCompareCommand(e), newCorpusCommand(e), newDoctorCommand(e), newExamplesCommand(e), newReportCommand(e),
+		newCompareCommand(e), newCorpusCommand(e), newDoctorCommand(e), newExamplesCommand(e), newExportCommand(e), newReportCommand(e),
 	)
 	return root
 }
