@@ -11,8 +11,8 @@ import (
 // columns exchanged for the row side: how far two updates put their weight on one set of directions,
 // in [0, 1], whatever their sizes. In the joint basis U of KnOTS, [ΔW_i ΔW_j] = U·Σ·[V_iᵀ V_jᵀ]
 // (arXiv 2410.19735), it is the linear CKA (Kornblith et al. 2019) of the coordinates Σ·V_iᵀ and
-// Σ·V_jᵀ, on the row side that of the two updates' outputs for white inputs; neither needs the
-// basis. It is 0 when an update is zero.
+// Σ·V_jᵀ, a row a direction of the basis; on the row side that of the two updates' outputs for white inputs.
+// Neither needs the basis. It is 0 when an update is zero.
 func (s *Set) Alignment(side Side, i, j int) float64 {
 	a, b := s.of[i].S, s.of[j].S
 	sum, squares := 0.0, fourths(a)*fourths(b)
