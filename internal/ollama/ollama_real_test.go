@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -226,6 +228,60 @@ func TestRealImport(t *testing.T) {
 			}
 			if d := got[kind] - e; len(got) != len(want) || d > near || d < -near {
 				t.Errorf("%s: the relative error of ΔW of %s is %v, want about %v", name, kind, got[kind], e)
+			}
+		}
+	}
+}
+
+// TestRealFolders: models that transformers saved, of three ways to cut text into words, have on a real
+// server the tokens and the logits that transformers gives.
+func TestRealFolders(t *testing.T) {
+	python := os.Getenv("TASKVEC_PYTHON")
+	if python == "" {
+		t.Fatal("TASKVEC_PYTHON names no python with transformers: run make test-real")
+	}
+	texts := []string{
+		"Ama paints the boat, and it's 1822:\n\n### Answer:\n", "naïve café №5 — “quoted” (twice)", "the violin  mends   a letter\tor 3.14159 of it",
+		"We'll see; WE'LL SEE!\r\n\r\n  indented\n", "$100,000 < 2^17 + x_1 == y~z",
+	}
+	in, err := json.Marshal(texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	cmd := exec.Command(python, filepath.Join("testdata", "hf_models.py"), out, string(in))
+	cmd.Stderr = os.Stderr
+	printed, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("hf_models.py: %v", err)
+	}
+	var real map[string]struct {
+		IDs    [][]int32
+		Logits [][]float64
+	}
+	if err := json.Unmarshal(printed, &real); err != nil {
+		t.Fatalf("hf_models.py printed %s: %v", printed, err)
+	}
+	s := ollamatest.Start(t)
+	c, err := New(s.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"gpt2", "smollm", "llama3"} {
+		if err := c.CreateFromFolder(context.Background(), name, filepath.Join(out, name)); err != nil {
+			t.Fatal(err)
+		}
+		for i, a := range s.Logits(t, name, texts) {
+			if !slices.Equal(a.Tokens, real[name].IDs[i]) {
+				t.Errorf("%s: %q is %v, of transformers %v", name, texts[i], a.Tokens, real[name].IDs[i])
+				continue
+			}
+			worst, size := 0.0, 0.0
+			for j, want := range real[name].Logits[i] {
+				worst, size = max(worst, math.Abs(float64(a.Logits[j])-want)), max(size, math.Abs(want))
+			}
+			if !(worst < 0.01*size) { // f16 through three layers of drawn weights; a wrong angle or head is as large as the logits
+				t.Errorf("%s: %q: logits of up to %v differ by %v", name, texts[i], size, worst)
 			}
 		}
 	}
