@@ -184,6 +184,59 @@ func TestRealServer(t *testing.T) {
 	isBad(t, err, "is not on the server")
 }
 
+// TestRealRepeat: a model whose layers add nothing and whose embeddings are drawn writes the last token again
+// and again. The server gives it up without a count; the prompt's is there all the same.
+func TestRealRepeat(t *testing.T) {
+	s := ollamatest.Start(t)
+	c, err := New(s.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := tiny(t, "llama", 64)
+	file := filepath.Join(folder, "model.safetensors")
+	tensors, meta, err := adapter.ReadSafetensors(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(3, 4))
+	for i, w := range tensors {
+		values, err := w.Float32s()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j := range values {
+			switch {
+			case strings.Contains(w.Name, "embed_tokens"):
+				values[j] = float32(2*rng.IntN(2) - 1) // rows of one length, nearly orthogonal
+			case strings.Contains(w.Name, "o_proj"), strings.Contains(w.Name, "down_proj"):
+				values[j] = 0
+			}
+		}
+		tensors[i] = adapter.Float32Tensor(w.Name, w.Shape, values)
+	}
+	if err := adapter.WriteSafetensors(file, tensors, meta); err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	if err := c.CreateFromFolder(ctx, "parrot", folder); err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Generate(ctx, Request{Model: "parrot", Prompt: "boat", Context: 256, Predict: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, err := c.Generate(ctx, Request{Model: "parrot", Prompt: "boat", Context: 256, Predict: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.DoneReason != DoneRepeat || r.PromptTokens != short.PromptTokens || r.PromptTokens < 2 || r.OutputTokens != 0 || len(r.Text) < 20 || !strings.HasPrefix(r.Text, short.Text) {
+		t.Errorf("the answer is %+v, and of 5 tokens %+v", r, short)
+	}
+	if short.DoneReason != DoneLength || short.OutputTokens != 5 {
+		t.Errorf("the answer of 5 tokens is %+v", short)
+	}
+}
+
 // TestRealImport measures what the server makes of an adapter: of our file ΔW itself, and of the PEFT
 // folder, which it imports by permuting A instead of B, another matrix for q and k. When that is mended
 // upstream this test says so.
