@@ -1,10 +1,8 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"image/color"
-	"math"
 	"path/filepath"
 	"slices"
 
@@ -26,12 +24,21 @@ type Figure struct {
 	Note   string
 	Width  vg.Length
 	Height vg.Length
-	plot   *plot.Plot
-	chart  any // options of Apache ECharts
+	// ByModule are the same figure of each module type alone, which the page has links to.
+	ByModule []*Figure
+	Module   string // of which module type alone; "" for all
+
+	plot  *plot.Plot
+	chart any // options of Apache ECharts
 }
 
-// write draws the figure as NAME.svg and NAME.png into dir.
+// write draws the figure as NAME.svg and NAME.png into dir, and those by module.
 func (f *Figure) write(dir string) error {
+	for _, part := range f.ByModule {
+		if err := part.write(dir); err != nil {
+			return err
+		}
+	}
 	for _, ending := range []string{"svg", "png"} {
 		if err := f.plot.Save(f.Width, f.Height, filepath.Join(dir, f.Name+"."+ending)); err != nil {
 			return fmt.Errorf("draw %s.%s: %w", f.Name, ending, err)
@@ -79,17 +86,14 @@ func (in *Input) figures() ([]*Figure, error) {
 				return nil, err
 			}
 			out = append(out, f)
-			if d.measure != "grassmann" {
+			if d.measure != "grassmann" || len(m) < 3 { // two tasks are a line, not a map
 				continue
 			}
-			if len(m) < 3 {
-				continue // two tasks are a line, not a map
-			}
-			f, err = pcaMap(fileName("pca", model, d.measure), titleOf("PCA of the "+d.title, model), in.Results.Tasks[model], m)
+			maps, err := in.maps(model, d, m)
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, f)
+			out = append(out, maps...)
 		}
 	}
 	losses, err := in.lossFigures()
@@ -233,107 +237,4 @@ func heatMapChart(tasks []string, data [][]any, lo, hi float64) any {
 			"inRange": o{"color": []string{"#144b8a", "#f3f7fb"}}},
 		"series": []o{{"type": "heatmap", "data": cells, "label": o{"show": true}}},
 	}
-}
-
-// pcaMap draws the first two principal components of the rows of T̄.
-func pcaMap(name, title string, tasks []string, m [][]float64) (*Figure, error) {
-	c, err := pcaRows(m)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", title, err)
-	}
-	p := plot.New()
-	p.Title.Text = title
-	p.Title.Padding = vg.Points(8)
-	axis := func(i int) string {
-		return fmt.Sprintf("component %d (%.0f %% of the variance)", i+1, 100*c.explained[i])
-	}
-	p.X.Label.Text, p.Y.Label.Text = axis(0), axis(1)
-	p.Add(plotter.NewGrid())
-	p.Legend.Top = true
-	labelY := apart(c.scores)
-	groups := map[string][]int{}
-	for i, t := range tasks {
-		groups[family(t)] = append(groups[family(t)], i)
-	}
-	type o = map[string]any
-	var series []o
-	for _, fam := range familyOrder {
-		if len(groups[fam]) == 0 {
-			continue
-		}
-		var points plotter.XYs
-		var xy plotter.XYLabels
-		var data []o
-		for _, i := range groups[fam] {
-			points = append(points, plotter.XY{X: c.scores[i][0], Y: c.scores[i][1]})
-			xy.XYs = append(xy.XYs, plotter.XY{X: c.scores[i][0], Y: labelY[i]})
-			xy.Labels = append(xy.Labels, tasks[i])
-			// The chart is about 340 pixels high; its label moves as far as the figure's.
-			up := 340 * (labelY[i] - c.scores[i][1]) / max(1e-9, spread(c.scores, 1))
-			data = append(data, o{"name": tasks[i], "value": c.scores[i], "label": o{"offset": []float64{0, -math.Round(up)}}})
-		}
-		s, err := plotter.NewScatter(points)
-		if err != nil {
-			return nil, fmt.Errorf("draw %s: %w", name, err)
-		}
-		s.GlyphStyle = draw.GlyphStyle{Color: familyColors[fam], Radius: vg.Points(5), Shape: draw.CircleGlyph{}}
-		l, err := plotter.NewLabels(xy)
-		if err != nil {
-			return nil, fmt.Errorf("draw %s: %w", name, err)
-		}
-		l.Offset = vg.Point{X: vg.Points(8), Y: vg.Points(-3)}
-		p.Add(s, l)
-		p.Legend.Add(fam, s)
-		series = append(series, o{"type": "scatter", "name": fam, "symbolSize": 14, "color": hex(familyColors[fam]), "data": data,
-			"label": o{"show": true, "position": "right", "formatter": "{b}"}})
-	}
-	widen(p)
-	return &Figure{
-		Name: name, Title: title, Width: 18 * vg.Centimeter, Height: 12 * vg.Centimeter, plot: p,
-		Note: "Rows of T̄ as features, column-centred and not scaled; in each component the entry of largest absolute value is positive.",
-		chart: o{
-			"kind": "pca", "tooltip": o{}, "legend": o{"top": 0},
-			"grid":   o{"left": 70, "right": 150, "top": 40, "bottom": 60},
-			"xAxis":  o{"type": "value", "scale": true, "name": axis(0), "nameLocation": "middle", "nameGap": 32},
-			"yAxis":  o{"type": "value", "scale": true, "name": axis(1), "nameLocation": "middle", "nameGap": 48},
-			"series": series,
-		},
-	}, nil
-}
-
-// apart returns heights for the points' labels, which stand to their right: that of the point, or
-// above the label below where the two would overlap.
-func apart(scores [][2]float64) []float64 {
-	gap, width := 0.05*spread(scores, 1), 0.35*spread(scores, 0)
-	order := make([]int, len(scores))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(scores[a][1], scores[b][1]) })
-	heights := make([]float64, len(scores))
-	for n, i := range order {
-		heights[i] = scores[i][1]
-		for _, j := range order[:n] {
-			if math.Abs(scores[i][0]-scores[j][0]) < width {
-				heights[i] = max(heights[i], heights[j]+gap)
-			}
-		}
-	}
-	return heights
-}
-
-// spread is the distance between the least and the largest coordinate k.
-func spread(scores [][2]float64, k int) float64 {
-	lo, hi := scores[0][k], scores[0][k]
-	for _, p := range scores {
-		lo, hi = min(lo, p[k]), max(hi, p[k])
-	}
-	return hi - lo
-}
-
-// widen leaves room for the labels beside the points.
-func widen(p *plot.Plot) {
-	dx, dy := p.X.Max-p.X.Min, p.Y.Max-p.Y.Min
-	p.X.Min, p.X.Max = p.X.Min-0.05*dx, p.X.Max+0.35*dx
-	p.Y.Min, p.Y.Max = p.Y.Min-0.08*dy, p.Y.Max+0.12*dy
 }

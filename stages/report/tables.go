@@ -195,7 +195,7 @@ func titleOf(what, model string) string {
 
 // tables are all the tables of the report in their order.
 func (in *Input) tables() ([]*Table, error) {
-	out := []*Table{in.projectionTable(), in.entropyTable()}
+	out := []*Table{in.warningsTable(), in.projectionTable(), in.entropyTable()}
 	out = append(out, in.distanceTables()...)
 	out = append(out, in.nullTables()...)
 	out = append(out, in.sharingTable(), in.adaptersTable())
