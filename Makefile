@@ -4,7 +4,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 RUFF        := ruff==0.17.6
 CACHE       ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/taskvec
 
-.PHONY: test test-real lint bench bench-compare bench-readers generate smollm2
+.PHONY: test test-real lint bench bench-compare bench-readers bench-trainer conformance generate smollm2
 
 test: ## every test that needs Go alone
 	$(GO) test -timeout 30m $(TESTFLAGS) ./...
@@ -33,6 +33,12 @@ bench-readers: ## reading CoNLL-2012 on every core, beside allennlp-models on th
 	@mkdir -p $(CACHE)
 	$(GO) test -c -o $(CACHE)/readers.test ./datasets
 	"$$(.ci/readers)" datasets/testdata/bench.py $(CACHE)/readers.test $(RUNS)
+
+bench-trainer: ## the PEFT trainer beside TRL's SFTTrainer on the same tiny model, in the same run
+	"$$(.ci/trl)" stages/train/testdata/bench.py $(RUNS)
+
+conformance: ## what every trainer must pass, on an image of yours: make conformance IMAGE=NAME
+	TASKVEC_TRAINER_IMAGE="$(IMAGE)" TASKVEC_PYTHON="$$(.ci/python)" $(GO) test -tags real -run '^TestRealConformance$$' -count=1 -v -timeout 60m ./stages/train
 
 generate: ## configs/schema.json, pipelines/*.yaml, the sample corpus's CoNLL files and the golden files
 	$(GO) test ./internal/experiment ./datasets/sample -update

@@ -6,6 +6,7 @@ require (
 	github.com/apache/arrow-go/v18 v18.8.0
 	github.com/argoproj/argo-workflows/v3 v3.7.18
 	github.com/dlclark/regexp2 v1.12.0
+	github.com/ollama/ollama v0.6.5
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/spf13/cobra v1.10.2

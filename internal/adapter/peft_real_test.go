@@ -3,6 +3,7 @@
 package adapter
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"os"
@@ -27,7 +28,7 @@ func TestRealPEFT(t *testing.T) {
 		modules int
 		others  int
 	}{
-		{"plain", 24, 0}, {"defaults", 12, 0}, {"patterns", 36, 0}, {"regex", 8, 0},
+		{"plain", 24, 0}, {"defaults", 12, 0}, {"patterns", 36, 0}, {"regex", 8, 0}, {"all-modules", 84, 0},
 		{"all-linear", 12, 4}, {"head", 4, 8}, {"transposed", 2, 0}, {"embedding", 13, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -68,6 +69,7 @@ func TestRealPEFT(t *testing.T) {
 			}
 		})
 	}
+	ggufDeltas(t, python, out, map[string]int{"plain": 24, "defaults": 12, "patterns": 36, "regex": 8, "all-modules": 84})
 	for _, name := range []string{"dora", "pissa", "olora"} {
 		_, err := Open(filepath.Join(out, name))
 		var e *Error
@@ -76,6 +78,34 @@ func TestRealPEFT(t *testing.T) {
 		}
 		if all, err := Diagnose(filepath.Join(out, name)); err != nil || all[0].Worst() != Fault {
 			t.Errorf("%s: doctor finds %v, %v", name, all[0].Findings, err)
+		}
+	}
+}
+
+// ggufDeltas exports adapters and has the gguf library read them: ΔW is PEFT's, its rows ordered as NumPy
+// orders those of the base model.
+func ggufDeltas(t *testing.T, python, out string, modules map[string]int) {
+	t.Helper()
+	args := []string{filepath.Join("testdata", "gguf_delta.py"), out}
+	for name := range modules {
+		if err := ExportGGUF(filepath.Join(out, name), filepath.Join(out, "llama"), filepath.Join(out, name+".gguf")); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, name)
+	}
+	cmd := exec.Command(python, args...)
+	cmd.Stderr = os.Stderr
+	text, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("gguf_delta.py: %v", err)
+	}
+	var result map[string][2]float64
+	if err := json.Unmarshal(text, &result); err != nil {
+		t.Fatalf("gguf_delta.py printed %s: %v", text, err)
+	}
+	for name, n := range modules {
+		if r := result[name]; int(r[0]) != n || !(r[1] < 1e-6) {
+			t.Errorf("%s as GGUF: %v modules and a relative error of %v, want %d and less than 1e-6", name, r[0], r[1], n)
 		}
 	}
 }

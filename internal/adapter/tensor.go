@@ -234,3 +234,22 @@ func half(bits uint16) float32 {
 	}
 	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
 }
+
+// toHalf rounds a float32 to the nearest IEEE 754 binary16, of two equally near to the even one.
+func toHalf(v float32) uint16 {
+	bits := math.Float32bits(v)
+	sign := uint16(bits>>16) & 0x8000
+	magnitude := bits & 0x7fffffff
+	switch {
+	case magnitude > 0x7f800000: // NaN
+		return sign | 0x7e00
+	case magnitude >= 0x47800000: // 2¹⁶ and more
+		return sign | 0x7c00
+	case magnitude < 0x38800000: // below the least normal, 2⁻¹⁴: steps of 2⁻²⁴
+		return sign | uint16(math.RoundToEven(math.Abs(float64(v))*(1<<24)))
+	}
+	// Thirteen bits of the fraction go; a carry rightly raises the exponent.
+	magnitude -= (127 - 15) << 23
+	magnitude += 0xfff + magnitude>>13&1
+	return sign | uint16(magnitude>>13)
+}

@@ -26,15 +26,15 @@ models:
     family: llama
     architecture: {vocabulary: 600, hidden: 32, layers: 2, heads: 4, kv_heads: 2, intermediate: 64, max_positions: 1024}
 stages:
-  - {name: examples, uses: build, with: {tasks: [ner]}}
+  - {name: examples, uses: build, with: {tasks: [first-10pct-words]}}
   - {name: base, uses: pretrain, matrix: {model: [tiny-llama]}, with: {epochs: 1}}
   - name: train
     uses: train
     needs: [examples, base]
-    matrix: {model: [tiny-llama], task: [ner]}
+    matrix: {model: [tiny-llama], task: [first-10pct-words]}
     runner: container
     container: {image: %q, memory: 4Gi}
-    with: {epochs: 12, learning_rate: 2e-3, max_length: 512}
+    with: {epochs: 8, learning_rate: 2e-3, max_length: 256}
     retry: {limit: 20, backoff: 1s, factor: 1}
   - {name: adapters, uses: collect, needs: [train]}
 `
@@ -88,6 +88,13 @@ func TestRealContainer(t *testing.T) {
 	if len(want["/results/factors.arrow"]) == 0 {
 		t.Fatal("nothing was trained")
 	}
+	records, err := pipeline.Workspace{Dir: calm}.Records("train")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := records[0].Versions; len(v["image"]) != len("sha256:")+64 || v["engine"] != "podman" || v["go"] == "" {
+		t.Errorf("the training's record says that %v made it: want the image's digest", v)
+	}
 
 	rng := rand.New(rand.NewPCG(1, 2))
 	const kills = 10
@@ -129,7 +136,7 @@ func TestRealContainer(t *testing.T) {
 		if got["/results/factors.arrow"] != want["/results/factors.arrow"] {
 			t.Errorf("after %v the adapter differs from that of the undisturbed training", killed)
 		}
-		logs, err := filepath.Glob(filepath.Join(workspace, "logs", "train", "tiny-llama", "ner", "*.log"))
+		logs, err := filepath.Glob(filepath.Join(workspace, "logs", "train", "tiny-llama", "first-10pct-words", "*.log"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"taskvec/datasets"
 	"taskvec/internal/adapter"
 	"taskvec/internal/experiment"
+	"taskvec/internal/ollama"
 	"taskvec/internal/pipeline"
 	"taskvec/internal/table"
 )
@@ -55,7 +56,9 @@ func isBadData(err error) bool {
 	var corpus *datasets.Error
 	var adapters *adapter.Error
 	var tables *table.Error
+	var models *ollama.Error
 	var counted *problems
 	var faulty *sick
-	return errors.As(err, &faulty) || errors.As(err, &corpus) || errors.As(err, &adapters) || errors.As(err, &tables) || errors.As(err, &counted)
+	return errors.As(err, &faulty) || errors.As(err, &corpus) || errors.As(err, &adapters) || errors.As(err, &tables) ||
+		errors.As(err, &models) || errors.As(err, &counted)
 }

@@ -18,7 +18,7 @@ var layers = [][]string{
 	{"taskvec/stages/compare"},
 	{"taskvec/stages/build", "taskvec/stages/fetch", "taskvec/stages/pretrain", "taskvec/stages/train", "taskvec/stages/train/embedded",
 		"taskvec/stages/collect", "taskvec/stages/similarity", "taskvec/stages/projection", "taskvec/stages/report"},
-	{"taskvec/internal/argo"},
+	{"taskvec/internal/ollama", "taskvec/internal/argo"},
 	{"taskvec/internal/pipeline", "taskvec/internal/container"},
 	{"taskvec/internal/experiment"},
 	{"taskvec/tasks", "taskvec/internal/adapter", "taskvec/internal/table", "taskvec/internal/trainer"},
@@ -41,9 +41,10 @@ var sameLayer = map[string][]string{
 
 // only are packages of others that a single one of ours imports.
 var only = map[string]string{
-	"github.com/apache/arrow-go/": "taskvec/internal/table",
-	"github.com/argoproj/":        "taskvec/internal/argo",
-	"k8s.io/":                     "taskvec/internal/argo",
+	"github.com/apache/arrow-go/":  "taskvec/internal/table",
+	"github.com/ollama/ollama/api": "taskvec/internal/ollama",
+	"github.com/argoproj/":         "taskvec/internal/argo",
+	"k8s.io/":                      "taskvec/internal/argo",
 }
 
 // TestLayers holds the architecture: imports go down only.

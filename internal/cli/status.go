@@ -19,11 +19,15 @@ func newStatusCommand(e *env) *cobra.Command {
 		Long:  "Show what happened to every job of an experiment: cached, running, failed, blocked or to run; and how\nits last workflow in a cluster ended, if there was one.\n" + exitHelp,
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, statuses, err := o.statuses(e, cmd)
+			p, err := o.plan(e, cmd)
 			if err != nil {
 				return err
 			}
-			if err := printStatuses(e.stdout, statuses, false, false); err != nil {
+			statuses, err := o.space().Status(p)
+			if err != nil {
+				return err
+			}
+			if err := printStatuses(e.stdout, statuses, false); err != nil {
 				return err
 			}
 			end, err := o.space().LastWorkflow(p.Experiment.Name)

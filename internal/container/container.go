@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -41,8 +42,9 @@ func Find(choice string) (*Engine, error) {
 			return &Engine{name, path}, nil
 		}
 	}
+	packages := map[string][2]string{"podman": {"podman", "podman"}, "docker": {"docker.io", "moby-engine"}}[names[0]]
 	return nil, fmt.Errorf("%s is not installed: install it (Debian: apt-get install %s; Fedora: dnf install %s), or use runner: embedded",
-		strings.Join(names, " or "), names[0], names[0])
+		strings.Join(names, " or "), packages[0], packages[1])
 }
 
 // A Spec is a container to run.
@@ -52,7 +54,6 @@ type Spec struct {
 	Image   string
 	Args    []string
 	Mounts  []Mount
-	Env     []string // names of variables to hand on from this process's environment
 	Network bool
 	Memory  int64 // bytes, 0 = no limit
 	Shm     int64 // bytes of /dev/shm, 0 = the engine's own
@@ -67,9 +68,17 @@ type Mount struct {
 	Writable       bool
 }
 
-// command makes a command of the engine whose failure carries what it said.
-func (e *Engine) output(ctx context.Context, args ...string) (string, error) {
+// command makes a command of the engine, in a process group of its own: a terminal's Ctrl-C is for
+// this process, which stops the container and still needs the engine for it.
+func (e *Engine) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, e.path, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd
+}
+
+// output runs a command of the engine, whose failure carries what it said.
+func (e *Engine) output(ctx context.Context, args ...string) (string, error) {
+	cmd := e.command(ctx, args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -93,20 +102,25 @@ func (e *Engine) ImageID(ctx context.Context, image string) (string, error) {
 	return strings.TrimPrefix(id, "sha256:"), nil
 }
 
-// Run runs a container to its end and returns its exit code. A container of that name and those
-// labels that is there already, left by a process that was killed, is taken over: its output comes
-// from the beginning again. Each line of standard output is given to line, standard error goes to
-// log. When ctx ends the container is stopped; its exit code is still returned.
+// killed is the exit code of a process that SIGKILL ended.
+const killed = 137
+
+// Run runs a container to its end, removes it, and returns its exit code. A container of that name and
+// those labels that is there already, left by a process that was killed, is taken over: its output
+// comes from the beginning again. Each line of standard output is given to line, standard error goes
+// to log. When ctx ends the container is stopped; its exit code is still returned. A container that
+// someone else removed was killed.
 func (e *Engine) Run(ctx context.Context, s Spec, line func([]byte), log io.Writer) (exit int, err error) {
-	id, err := e.adopt(ctx, &s, log)
-	if err == nil && id == "" {
-		id, err = e.output(ctx, e.runArgs(&s)...)
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
 	}
+	// From here on the engine is asked even when ctx has ended: a start that is cut off may leave a
+	// container that runs.
+	after := context.WithoutCancel(ctx)
+	id, err := e.start(after, &s, log)
 	if err != nil {
 		return 0, err
 	}
-	// From here on the engine is asked even when ctx has ended.
-	after := context.WithoutCancel(ctx)
 	stopped := make(chan error, 1)
 	unwatch := context.AfterFunc(ctx, func() {
 		_, err := e.output(after, "stop", "--time", strconv.Itoa(int(s.Grace.Seconds())), id)
@@ -117,42 +131,93 @@ func (e *Engine) Run(ctx context.Context, s Spec, line func([]byte), log io.Writ
 	if !unwatch() {
 		err = errors.Join(err, <-stopped)
 	}
+	if (err != nil || code == "-1") && e.gone(after, s.Name, id) {
+		return killed, nil
+	}
 	if err != nil {
 		return 0, errors.Join(err, followed)
 	}
 	if exit, err = strconv.Atoi(code); err != nil {
 		return 0, fmt.Errorf("%s wait %s: %q is no exit code", e.Name, s.Name, code)
 	}
-	_, err = e.output(after, "rm", "--force", id)
-	return exit, errors.Join(followed, err)
+	return exit, errors.Join(followed, e.remove(after, s.Name, id))
 }
 
-// adopt returns the id of the container that a killed process left, "" when there is none.
-// Containers of that name that are something else are removed.
+// start starts the container, or takes over the one that a killed process left. That process's own
+// command may still be at work: it may make the container while this one looks for it.
+func (e *Engine) start(ctx context.Context, s *Spec, log io.Writer) (id string, err error) {
+	if id, err = e.adopt(ctx, s, log); err != nil || id != "" {
+		return id, err
+	}
+	if id, err = e.output(ctx, e.runArgs(s)...); err == nil {
+		return id, nil
+	}
+	if id, adoptErr := e.adopt(ctx, s, log); adoptErr == nil && id != "" {
+		return id, nil
+	}
+	return "", err
+}
+
+// adopt returns the id of the container that a killed process left, when it runs or has ended well; "" when
+// there is none. Containers of that name that are something else, were never started, or ended in
+// another way are removed.
 func (e *Engine) adopt(ctx context.Context, s *Spec, log io.Writer) (string, error) {
-	id, err := e.output(ctx, "ps", "--all", "--quiet", "--no-trunc", "--filter", "name=^"+s.Name+"$")
-	if err != nil || id == "" {
-		return "", err
-	}
-	format := "{{.State.Status}}"
-	for _, k := range slices.Sorted(maps.Keys(s.Labels)) {
-		format += fmt.Sprintf("\n{{index .Config.Labels %q}}", k)
-	}
-	text, err := e.output(ctx, "inspect", "--format", format, id)
+	own, err := e.list(ctx, s.Name, s.Labels)
 	if err != nil {
 		return "", err
 	}
-	got := strings.Split(text, "\n")
-	same := len(got) == len(s.Labels)+1 && (got[0] == "running" || got[0] == "exited")
-	for i, k := range slices.Sorted(maps.Keys(s.Labels)) {
-		same = same && got[i+1] == s.Labels[k]
+	for _, c := range own {
+		adopt := c.state == "running"
+		if slices.Contains([]string{"stopping", "stopped", "exited"}, c.state) {
+			code, err := e.output(ctx, "wait", c.id)
+			adopt = err == nil && code == "0"
+		}
+		if adopt {
+			fmt.Fprintf(log, "taking over the container %s (%s)\n", s.Name, c.state)
+			return c.id, nil
+		}
 	}
-	if same {
-		fmt.Fprintf(log, "taking over the container %s (%s)\n", s.Name, got[0])
-		return id, nil
+	others, err := e.list(ctx, s.Name, nil)
+	for _, c := range others {
+		err = errors.Join(err, e.remove(ctx, s.Name, c.id))
 	}
-	_, err = e.output(ctx, "rm", "--force", id)
 	return "", err
+}
+
+// remove removes a container, which another process may do at the same time.
+func (e *Engine) remove(ctx context.Context, name, id string) error {
+	_, err := e.output(ctx, "rm", "--force", id)
+	if err != nil && e.gone(ctx, name, id) {
+		return nil
+	}
+	return err
+}
+
+// gone says whether there is no such container any more.
+func (e *Engine) gone(ctx context.Context, name, id string) bool {
+	there, err := e.list(ctx, name, nil)
+	return err == nil && !slices.ContainsFunc(there, func(c found) bool { return c.id == id })
+}
+
+// A found is a container that the engine knows.
+type found struct{ id, state string }
+
+// list returns the container of a name, if there is one that has the labels.
+func (e *Engine) list(ctx context.Context, name string, labels map[string]string) ([]found, error) {
+	args := []string{"ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.State}}", "--filter", "name=^" + name + "$"}
+	for _, k := range slices.Sorted(maps.Keys(labels)) {
+		args = append(args, "--filter", "label="+k+"="+labels[k])
+	}
+	text, err := e.output(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	var out []found
+	for line := range strings.Lines(text) {
+		id, state, _ := strings.Cut(strings.TrimSpace(line), " ")
+		out = append(out, found{id, strings.ToLower(state)})
+	}
+	return out, nil
 }
 
 // runArgs are the arguments that start the container in the background.
@@ -183,9 +248,6 @@ func (e *Engine) runArgs(s *Spec) []string {
 	args = append(args, e.gpuArgs(s.GPUs)...)
 	for _, k := range slices.Sorted(maps.Keys(s.Labels)) {
 		args = append(args, "--label", k+"="+s.Labels[k])
-	}
-	for _, name := range s.Env {
-		args = append(args, "--env", name) // the value never stands on a command line
 	}
 	for _, m := range s.Mounts {
 		mount := fmt.Sprintf("type=bind,source=%s,target=%s", m.Source, m.Target)
@@ -245,7 +307,7 @@ func eachLine(r io.Reader, line func([]byte)) {
 
 // follow hands the container's output on until it ends.
 func (e *Engine) follow(ctx context.Context, id string, line func([]byte), log io.Writer) error {
-	cmd := exec.CommandContext(ctx, e.path, "logs", "--follow", id)
+	cmd := e.command(ctx, "logs", "--follow", id)
 	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
 	if err != nil {

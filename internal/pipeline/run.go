@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -320,8 +321,10 @@ func (r *Runner) attempt(ctx context.Context, j *Job, lock *held, logPath string
 		ctx, cancel = context.WithTimeoutCause(ctx, t, fmt.Errorf("it ran longer than its timeout of %s", t))
 		defer cancel()
 	}
-	record := &Record{Job: j.Name, Key: j.Key, Parts: j.Parts, Versions: r.Versions, Attempts: number, Started: time.Now().UTC()}
-	w := &Work{Job: j.Name, Key: j.Key, Cell: j.Cell, Dir: dir, Log: log, GPUs: j.gpus, Container: j.Stage.Container, Inside: r.Inside, settings: j.Parts.Settings, paths: j.paths}
+	record := &Record{Job: j.Name, Key: j.Key, Parts: j.Parts, Versions: map[string]string{}, Attempts: number, Started: time.Now().UTC()}
+	maps.Copy(record.Versions, r.Versions)
+	w := &Work{Job: j.Name, Key: j.Key, Cell: j.Cell, Dir: dir, Log: log, GPUs: j.gpus, Container: j.Stage.Container, Inside: r.Inside,
+		Versions: record.Versions, settings: j.Parts.Settings, paths: j.paths}
 	for _, a := range j.ancestors() {
 		w.Inputs = append(w.Inputs, Input{Job: a.Name, Uses: a.Kind.Name, Cell: a.Cell, Dir: r.Workspace.entry(a.Key)})
 	}

@@ -50,6 +50,8 @@ type Work struct {
 	Container *experiment.Container
 	// Inside says that this process stands in that container already.
 	Inside bool
+	// Versions say what makes the result and are recorded with it; a stage adds its own.
+	Versions map[string]string
 
 	settings json.RawMessage
 	paths    map[string]string
@@ -105,5 +107,5 @@ func NewWork(job string, cell Cell, dir string, settings any, paths map[string]s
 	if err != nil {
 		return nil, fmt.Errorf("job %s: encode settings: %w", job, err)
 	}
-	return &Work{Job: job, Cell: cell, Inputs: inputs, Dir: dir, Log: log, settings: raw, paths: paths}, nil
+	return &Work{Job: job, Cell: cell, Inputs: inputs, Dir: dir, Log: log, Versions: map[string]string{}, settings: raw, paths: paths}, nil
 }

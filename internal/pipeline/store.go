@@ -20,6 +20,10 @@ type Workspace struct{ Dir string }
 
 func (w Workspace) store() string           { return filepath.Join(w.Dir, "store") }
 func (w Workspace) entry(key string) string { return filepath.Join(w.store(), key) }
+
+// Entry returns the folder of the finished job of a key.
+func (w Workspace) Entry(key string) string { return w.entry(key) }
+
 func (w Workspace) scratch(key, nonce string) string {
 	return filepath.Join(w.store(), "tmp-"+key+"-"+nonce)
 }
@@ -62,6 +66,23 @@ func (w Workspace) Record(key string) (*Record, error) {
 		return nil, fmt.Errorf("read %s: %w", filepath.Join(w.entry(key), recordFile), err)
 	}
 	return &r, nil
+}
+
+// Records reads the records of all finished jobs of a kind, in the order of their keys. What cannot be read
+// as one is no finished job.
+func (w Workspace) Records(kind string) ([]*Record, error) {
+	files, err := filepath.Glob(filepath.Join(w.store(), "*", recordFile))
+	if err != nil {
+		return nil, err
+	}
+	var out []*Record
+	for _, f := range files {
+		key := filepath.Base(filepath.Dir(f))
+		if r, err := w.Record(key); err == nil && r.Key == key && r.Parts.Kind == kind {
+			out = append(out, r)
+		}
+	}
+	return out, nil
 }
 
 // prepare makes the scratch folder of a job ready: empty but for the checkpoint of an attempt that

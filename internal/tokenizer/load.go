@@ -45,10 +45,12 @@ type file struct {
 	AddedTokens []struct {
 		ID      int32  `json:"id"`
 		Content string `json:"content"`
+		Special bool   `json:"special"`
 	} `json:"added_tokens"`
-	Normalizer   *part `json:"normalizer"`
-	PreTokenizer *part `json:"pre_tokenizer"`
-	Model        struct {
+	Normalizer    *part      `json:"normalizer"`
+	PreTokenizer  *part      `json:"pre_tokenizer"`
+	PostProcessor *processor `json:"post_processor"`
+	Model         struct {
 		Type             string           `json:"type"`
 		Vocab            map[string]int32 `json:"vocab"`
 		Merges           []pair           `json:"merges"`
@@ -120,6 +122,9 @@ func parse(b []byte) (*Tokenizer, error) {
 		}
 		k.put(a.Content, a.ID)
 		k.added[a.ID] = true
+		if a.Special {
+			k.special[a.ID] = true
+		}
 	}
 	for rank, p := range m.Merges {
 		left, ok1 := k.ids[p[0]]
@@ -140,6 +145,7 @@ func parse(b []byte) (*Tokenizer, error) {
 		k.unknown = id
 	}
 	k.fallback, k.fuse, k.wholeWord = m.ByteFallback, m.FuseUnknown, m.IgnoreMerges
+	k.start = f.PostProcessor.starts()
 	if err := k.addNormalizer(f.Normalizer); err != nil {
 		return nil, err
 	}
@@ -199,7 +205,9 @@ func (k *Tokenizer) addPreTokenizer(p *part) error {
 		}
 	case "ByteLevel":
 		k.bytes = true
+		step := "bytes"
 		if p.AddPrefixSpace {
+			step = "bytes after a space"
 			k.split = append(k.split, func(s string) []string {
 				if strings.HasPrefix(s, " ") {
 					return []string{s}
@@ -209,14 +217,18 @@ func (k *Tokenizer) addPreTokenizer(p *part) error {
 		}
 		if p.UseRegex == nil || *p.UseRegex {
 			k.split = append(k.split, Words)
+			step = strings.Replace(step, "bytes", "words", 1)
 		}
+		k.steps = append(k.steps, step)
 	case "Digits":
+		k.steps = append(k.steps, map[bool]string{true: "digits", false: "runs of digits"}[p.IndividualDigits])
 		k.split = append(k.split, func(s string) []string { return digits(s, p.IndividualDigits) })
 	case "Metaspace":
 		if utf8.RuneCountInString(p.Replacement) != 1 {
 			return fmt.Errorf("pre-tokenizer Metaspace: the replacement %q is not one character", p.Replacement)
 		}
 		k.split = append(k.split, p.metaspace())
+		k.steps = append(k.steps, "metaspace")
 	case "Split":
 		if p.Behavior != "Isolated" || p.Invert || p.Pattern.Regex == nil {
 			return fmt.Errorf("pre-tokenizer Split of behavior %s is %w", p.Behavior, ErrUnsupported)
@@ -226,6 +238,7 @@ func (k *Tokenizer) addPreTokenizer(p *part) error {
 			return fmt.Errorf("pre-tokenizer Split: %w", err)
 		}
 		k.split = append(k.split, func(s string) []string { return isolate(re, s) })
+		k.steps = append(k.steps, *p.Pattern.Regex)
 	default:
 		return fmt.Errorf("pre-tokenizer %s is %w", p.Type, ErrUnsupported)
 	}

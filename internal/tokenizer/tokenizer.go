@@ -27,6 +27,10 @@ type Tokenizer struct {
 	merges map[[2]int32]merge
 	added  map[int32]bool // the tokens beside those of the text, special ones for the most part
 
+	special map[int32]bool // the special ones
+	start   bool           // a text begins with a special token
+	steps   []string       // the pre-tokenizers in short, for Vocabulary
+
 	bytes     bool  // a word's symbols are its bytes in GPT-2's alphabet, not its characters
 	fallback  bool  // a character without a token is written in <0xNN> tokens
 	fuse      bool  // unknown characters in a row are one unknown token
@@ -64,10 +68,10 @@ var alphabet = func() (a [256]string) {
 func NewByteLevel(special []string, merges [][2]string) *Tokenizer {
 	k := newTokenizer()
 	k.bytes = true
-	k.split = append(k.split, Words)
+	k.split, k.steps = append(k.split, Words), append(k.steps, "words")
 	for i, s := range special {
 		k.put(s, int32(i))
-		k.added[int32(i)] = true
+		k.added[int32(i)], k.special[int32(i)] = true, true
 	}
 	for _, s := range alphabet {
 		k.put(s, int32(len(k.tokens)))
@@ -82,7 +86,7 @@ func NewByteLevel(special []string, merges [][2]string) *Tokenizer {
 }
 
 func newTokenizer() *Tokenizer {
-	return &Tokenizer{ids: map[string]int32{}, merges: map[[2]int32]merge{}, added: map[int32]bool{}, cache: map[string][]int32{}, unknown: -1}
+	return &Tokenizer{ids: map[string]int32{}, merges: map[[2]int32]merge{}, added: map[int32]bool{}, special: map[int32]bool{}, cache: map[string][]int32{}, unknown: -1}
 }
 
 // put gives a token its id.

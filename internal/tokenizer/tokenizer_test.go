@@ -1,6 +1,8 @@
 package tokenizer
 
 import (
+	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -156,6 +158,52 @@ func BenchmarkEncode(b *testing.B) {
 	for b.Loop() {
 		if ids := k.word(text); !slices.Contains(ids, 3) && len(ids) == 0 {
 			b.Fatal("nothing")
+		}
+	}
+}
+
+// TestVocabulary: the names that llama.cpp has for pre-tokenizers, and what it has none for.
+func TestVocabulary(t *testing.T) {
+	const model = `{"type": "BPE", "ignore_merges": %WHOLE%, "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}`
+	const bytes = `{"type": "ByteLevel", "add_prefix_space": false, "use_regex": %WORDS%}`
+	words, alone := strings.Replace(bytes, "%WORDS%", "true", 1), strings.Replace(bytes, "%WORDS%", "false", 1)
+	llama3, err := json.Marshal(llama3Words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	split := `{"type": "Split", "pattern": {"Regex": ` + string(llama3) + `}, "behavior": "Isolated"}`
+	sequence := func(parts ...string) string {
+		return `{"type": "Sequence", "pretokenizers": [` + strings.Join(parts, ", ") + `]}`
+	}
+	for _, c := range []struct{ normalizer, pre, whole, want string }{
+		{"null", words, "false", "gpt-2"},
+		{"null", sequence(`{"type": "Digits", "individual_digits": true}`, words), "false", "smollm"},
+		{"null", sequence(split, alone), "true", "llama-bpe"},
+		{"null", sequence(split, alone), "false", ""},
+		{"null", words, "true", ""},
+		{`{"type": "NFC"}`, words, "false", ""},
+		{"null", sequence(`{"type": "Digits", "individual_digits": false}`, words), "false", ""},
+		{"null", strings.Replace(words, "false", "true", 1), "false", ""},
+		{"null", alone, "false", ""},
+	} {
+		k, err := load(t, c.normalizer, c.pre, strings.Replace(model, "%WHOLE%", c.whole, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := k.Vocabulary()
+		if c.want == "" {
+			if !errors.Is(err, ErrUnsupported) {
+				t.Errorf("%s: %v, want ErrUnsupported", c.pre, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", c.pre, err)
+		}
+		v.Pad(11)
+		// The ids 3 to 8 are nobody's, 9 is the added <s>, which is not special, and 10 is padding.
+		if v.Words != c.want || len(v.Tokens) != 11 || v.Tokens[9] != "<s>" || !slices.Equal(v.Kinds, []int32{1, 1, 1, 5, 5, 5, 5, 5, 5, 4, 5}) || !slices.Equal(v.Merges, []string{"a b"}) || v.Start {
+			t.Errorf("%s: %+v, want %s", c.pre, v, c.want)
 		}
 	}
 }

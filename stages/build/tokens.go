@@ -56,23 +56,30 @@ func CountTokens(e *experiment.Experiment, task string, rows []table.Example) ([
 	return out, nil
 }
 
-// add counts one example: BOS prompt answer EOS, or <s> text </s> with </s> pair </s> after it.
+// add counts one example.
 func (t *Tokens) add(k *tokenizer.Tokenizer, r table.Example) {
-	n := len(k.Encode(r.Prompt)) + len(k.Encode(r.Text)) + 2
-	if r.TextPair != "" {
-		n += len(k.Encode(r.TextPair)) + 2
-	}
-	if r.Completion != "" {
-		answer := len(k.Encode(r.Completion))
-		n += answer
-		t.Supervised += answer + 1 // the end token is learned too
-	}
+	n, supervised := TokensOf(k, r)
+	t.Supervised += supervised
 	t.Rows++
 	t.Tokens += n
 	t.Longest = max(t.Longest, n)
 	if n > t.MaxLength {
 		t.Truncated++
 	}
+}
+
+// TokensOf counts the tokens of an example as it is framed: BOS prompt answer EOS, or <s> text </s> with
+// </s> pair </s> after it; and those of its answer, the end token among them.
+func TokensOf(k *tokenizer.Tokenizer, r table.Example) (n, supervised int) {
+	n = len(k.Encode(r.Prompt)) + len(k.Encode(r.Text)) + 2
+	if r.TextPair != "" {
+		n += len(k.Encode(r.TextPair)) + 2
+	}
+	if r.Completion == "" {
+		return n, 0
+	}
+	answer := len(k.Encode(r.Completion))
+	return n + answer, answer + 1 // the end token is learned too
 }
 
 func (t Tokens) String() string {

@@ -87,23 +87,15 @@ func inEngine(ctx context.Context, w *pipeline.Work, dir string, spec trainer.Sp
 		return 0, err
 	}
 	s := container.Spec{
-		Name:   containerName(w, store),
-		Labels: map[string]string{"taskvec.key": w.Key, "taskvec.store": store, "taskvec.image": image},
-		Image:  w.Container.Image, Args: []string{jobMount},
-		Mounts: []container.Mount{
-			{Source: dir, Target: jobMount, Writable: true},
-			{Source: spec.Examples, Target: examplesMount},
-			{Source: spec.Model.Path, Target: modelMount},
-		},
+		Name:    containerName(w, store),
+		Labels:  map[string]string{"taskvec.key": w.Key, "taskvec.store": store, "taskvec.image": image},
+		Image:   w.Container.Image,
 		Network: w.Container.Network, Memory: int64(w.Container.Memory), Shm: int64(w.Container.Shm), GPUs: w.GPUs, Grace: grace,
 	}
-	spec.Examples, spec.Model.Path = examplesMount, modelMount
-	if err := trainer.WriteJSON(dir, trainer.SpecFile, spec); err != nil {
+	if err := show(&s, dir, spec); err != nil {
 		return 0, err
 	}
-	if err := container.HandOver(dir); err != nil {
-		return 0, fmt.Errorf("hand the job's folder to the container's user: %w", err)
-	}
+	w.Versions["engine"], w.Versions["image"] = engine.Name, "sha256:"+image
 	fmt.Fprintf(w.Log, "%s runs image %s (%s) as %s\n", engine.Name, s.Image, image, s.Name)
 	return engine.Run(ctx, s, line, log)
 }
@@ -116,6 +108,28 @@ func beside(ctx context.Context, w *pipeline.Work, dir string, spec trainer.Spec
 	command := append(w.Container.Trainer(), dir)
 	fmt.Fprintf(w.Log, "running %s\n", strings.Join(command, " "))
 	return container.Beside(ctx, command, grace, line, log)
+}
+
+// show makes a container see a job: its folder, which becomes the container's user's, the examples and
+// the base model. It writes the folder's job.json, with the places that the container knows them by.
+func show(s *container.Spec, dir string, spec trainer.Spec) error {
+	s.Args = []string{jobMount}
+	s.Mounts = []container.Mount{{Source: dir, Target: jobMount, Writable: true}}
+	for _, m := range []struct{ source, target string }{{spec.Examples, examplesMount}, {spec.Model.Path, modelMount}} {
+		source, err := filepath.Abs(m.source)
+		if err != nil {
+			return err
+		}
+		s.Mounts = append(s.Mounts, container.Mount{Source: source, Target: m.target})
+	}
+	spec.Examples, spec.Model.Path = examplesMount, modelMount
+	if err := trainer.WriteJSON(dir, trainer.SpecFile, spec); err != nil {
+		return err
+	}
+	if err := container.HandOver(dir); err != nil {
+		return fmt.Errorf("hand the job's folder to the container's user: %w", err)
+	}
+	return nil
 }
 
 // containerName names the container by job, key and the store it writes to, in the characters that
@@ -132,8 +146,10 @@ func outcome(exit int, last string) error {
 		return nil
 	case trainer.ExitBadData:
 		return &trainer.BadData{Msg: strings.TrimPrefix(last, "bad data: ")}
-	case trainer.ExitTryAgain, 137, 143: // stopped, or killed with the machine's memory or by its owner
+	case trainer.ExitTryAgain, 143: // stopped
 		return &pipeline.TryAgain{Err: fmt.Errorf("the trainer ended with exit code %d: %s", exit, last)}
+	case 137:
+		return &pipeline.TryAgain{Err: fmt.Errorf("the trainer was killed, by hand or for want of memory (container.memory): %s", last)}
 	}
 	return fmt.Errorf("the trainer failed with exit code %d: %s", exit, last)
 }

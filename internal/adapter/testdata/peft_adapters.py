@@ -3,7 +3,8 @@
 usage: peft_adapters.py OUT
 
 OUT/NAME is a PEFT folder and OUT/NAME.delta.safetensors the ΔW of each of its modules as PEFT's
-get_delta_weight computes it, by module name: the matrix that is added to the base weight.
+get_delta_weight computes it, by module name: the matrix that is added to the base weight. OUT/llama is the
+configuration of the Llama models among the bases.
 """
 
 import os
@@ -83,6 +84,22 @@ CASES = {
         llama,
         {"r": 2, "lora_alpha": 3, "target_modules": r".*\.[0-3]\.mlp\.(up|down)_proj"},
     ),
+    "all-modules": (
+        llama,
+        {
+            "r": 2,
+            "lora_alpha": 0.5,
+            "target_modules": [
+                "q_proj",
+                "k_proj",
+                "v_proj",
+                "o_proj",
+                "gate_proj",
+                "up_proj",
+                "down_proj",
+            ],
+        },
+    ),
     "all-linear": (
         roberta,
         {
@@ -124,6 +141,7 @@ CASES = {
 
 def main(out):
     torch.manual_seed(0)
+    llama().config.save_pretrained(os.path.join(out, "llama"))
     for name, (base, config) in CASES.items():
         model = get_peft_model(base(), LoraConfig(**config)).double()
         deltas = {}

@@ -242,8 +242,8 @@ func (s *session) run(ctx context.Context, progress func(trainer.Progress)) erro
 				return errors.Join(context.Cause(ctx), s.save())
 			}
 			loss := s.step(order, s.state.Step-epoch*per, total)
-			if math.IsNaN(loss) || math.IsInf(loss, 0) {
-				return &trainer.BadData{Msg: fmt.Sprintf("the training diverged: its loss is %v at step %d; lower learning_rate (%v)", loss, s.state.Step, s.spec.LearningRate)}
+			if err := s.finite(loss); err != nil {
+				return err
 			}
 			p := trainer.Progress{Step: s.state.Step, Total: total, Loss: loss, Epoch: float64(s.state.Step) / float64(per),
 				TokensPerSecond: float64(s.tokens) / time.Since(s.began).Seconds()}
@@ -255,9 +255,20 @@ func (s *session) run(ctx context.Context, progress func(trainer.Progress)) erro
 			}
 		}
 		s.endEpoch()
+		if err := s.finite(s.state.Result.ValidationLosses[s.state.Result.Epochs-1]); err != nil {
+			return err
+		}
 		if err := s.save(); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// finite is the error of a training whose loss is no number any more.
+func (s *session) finite(loss float64) error {
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return &trainer.BadData{Msg: fmt.Sprintf("the training diverged: its loss is %v at step %d; lower learning_rate (%v)", loss, s.state.Step, s.spec.LearningRate)}
 	}
 	return nil
 }

@@ -7,14 +7,30 @@ import signal
 import sys
 from pathlib import Path
 
+from . import job as contract
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def leave(*_) -> None:
+    """Ends at once, before there is anything to save: importing and loading take their time, and the
+    first process of a container ignores a signal that it does not handle."""
+    os.write(2, b"stopped before the first step\n")
+    os._exit(contract.TRY_AGAIN)
+
+
+if __name__ == "__main__":
+    for number in SIGNALS:
+        signal.signal(number, leave)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
 import transformers
 
-from . import job as contract
 from .train import Stopped, Training
+
+ADVICE = "set gradient_checkpointing: true, a smaller max_length or quantization: nf4, or use a device with more memory"
 
 
 def out_of_memory(e: BaseException) -> bool:
@@ -25,10 +41,9 @@ def halve(training: Training) -> int:
     """Notes half the batch and twice the accumulation for the next attempt: the same steps in less
     memory. Once only, and not below one example."""
     path = training.checkpoint / "memory.json"
-    advice = "set gradient_checkpointing: true, a smaller max_length or quantization: nf4, or use a device with more memory"
     if training.batch_size < 2 or path.exists():
         print(
-            f"out of memory with batch_size {training.batch_size}: {advice}",
+            f"out of memory with batch_size {training.batch_size}: {ADVICE}",
             file=sys.stderr,
         )
         return 1
@@ -37,34 +52,37 @@ def halve(training: Training) -> int:
     contract.write_json(path, {"batch_size": half, "accumulation": accumulation})
     print(
         f"out of memory with batch_size {training.batch_size}: trying again with {half} and accumulation {accumulation}; "
-        f"to avoid the attempt set them in the experiment, or {advice}",
+        f"to avoid the attempt set them in the experiment, or {ADVICE}",
         file=sys.stderr,
     )
     return contract.TRY_AGAIN
 
 
 def main(folder: Path) -> int:
-    stopping = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.append(True))
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    stopping = []
     training = None
     try:
         training = Training(folder, contract.read(folder), lambda: bool(stopping))
+        for number in SIGNALS:
+            signal.signal(number, lambda *_: stopping.append(True))
         training.run()
     except contract.BadData as e:
         print(f"bad data: {e}", file=sys.stderr)
         return contract.BAD_DATA
     except Stopped:
         print(
-            f"stopped at step {training.state.step}; a checkpoint is saved",
+            f"stopped at step {training.state.step}; the next attempt goes on from there",
             file=sys.stderr,
         )
         return contract.TRY_AGAIN
     except (torch.OutOfMemoryError, RuntimeError) as e:
-        if training is None or not out_of_memory(e):
+        if not out_of_memory(e):
             raise
+        if training is None:
+            print(f"out of memory while loading the model: {ADVICE}", file=sys.stderr)
+            return 1
         return halve(training)
     return contract.DONE
 

@@ -35,6 +35,8 @@ def load(job: Job, data: Dataset, on: torch.device) -> peft.PeftModel:
     initialisation seed and B zero."""
     settings: dict = {"dtype": base_dtype(job, on), "local_files_only": True}
     if job.quantization == "nf4":
+        if on.type != "cuda":
+            raise SystemExit("quantization: nf4 needs a GPU, and there is none")
         settings["quantization_config"] = transformers.BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
@@ -80,6 +82,9 @@ def load(job: Job, data: Dataset, on: torch.device) -> peft.PeftModel:
         model = peft.get_peft_model(base, config)
     except ValueError as e:
         raise BadData(f"base model {job.model_path}: {e}") from e
+    for parameter in trained(model).values():
+        # PEFT leaves a classification head in the base model's type, in which small steps are lost.
+        parameter.data = parameter.data.float()
     model.peft_config["default"].base_model_name_or_path = job.model_name
     if job.quantization == "none":
         model.to(on)

@@ -26,7 +26,7 @@ CHECKPOINT_SECONDS = 600  # between checkpoints within an epoch
 
 
 class Stopped(Exception):
-    """A checkpoint was saved because the training was told to stop."""
+    """The training was told to stop."""
 
 
 @dataclasses.dataclass
@@ -131,37 +131,51 @@ class Training:
         return torch.autocast(self.device.type, dtype)
 
     def resume(self) -> None:
-        """Goes on from the checkpoint, or evaluates the base model and saves the adapter of step 0."""
+        """Goes on from the checkpoint, or evaluates the base model and saves the adapter of step 0. A
+        checkpoint that is damaged or another job's is given up: to train from the start takes longer, but
+        gives the same adapter."""
         path, old = self.checkpoint / "latest", self.checkpoint / "old"
         if not path.exists() and old.exists():
             old.rename(path)  # killed between the two renames of save
-        if not path.exists():
-            models.save_adapter(self.model, self.folder / "out" / "init")
-            self.state.initial_loss = self.validate()
-            return
+        if path.exists():
+            try:
+                self.load(path)
+                return
+            except Exception as e:  # noqa: BLE001 - a torn file raises whatever its reader stumbles on
+                print(
+                    f"the checkpoint is given up, training starts anew: {path}: {e}",
+                    file=sys.stderr,
+                )
+                shutil.rmtree(path)
+        models.save_adapter(self.model, self.folder / "out" / "init")
+        self.state.initial_loss = self.validate()
+
+    def load(self, path: Path) -> None:
+        """Takes a checkpoint as a whole or not at all, and proves that it goes on: its learning rate is
+        the last step's."""
         saved = json.loads((path / "state.json").read_text())
         if saved.pop("digest") != self.job.digest:
-            raise BadData(f"{path} is the checkpoint of another job: remove it")
-        self.state = State(**saved)
-        models.restore(
-            self.model, safetensors.torch.load_file(path / "weights.safetensors")
-        )
+            raise ValueError("it is another job's")
+        state = State(**saved)
+        weights = safetensors.torch.load_file(path / "weights.safetensors")
         best = path / "best.safetensors"
-        self.best = safetensors.torch.load_file(best) if best.exists() else None
-        self.optimizer.load_state_dict(
-            torch.load(
-                path / "optimizer.pt", map_location=self.device, weights_only=True
-            )
+        best_weights = safetensors.torch.load_file(best) if best.exists() else None
+        if state.best_epoch and best_weights is None:
+            raise ValueError("its best adapter is missing")
+        optimizer = torch.load(
+            path / "optimizer.pt", map_location=self.device, weights_only=True
         )
-        rate = self.optimizer.param_groups[0]["lr"]
-        if self.state.step and rate != self.state.learning_rate:
-            raise RuntimeError(
-                f"the checkpoint's learning rate is {rate}, not the last step's {self.state.learning_rate}"
+        rate = optimizer["param_groups"][0]["lr"]
+        if state.step and rate != state.learning_rate:
+            raise ValueError(
+                f"its learning rate is {rate}, not the last step's {state.learning_rate}"
             )
-        self.state.resumed_from.append(self.state.step)
+        models.restore(self.model, weights)
+        self.optimizer.load_state_dict(optimizer)
+        self.state, self.best = state, best_weights
+        state.resumed_from.append(state.step)
         print(
-            f"resumed from step {self.state.step}, learning rate {rate:g}",
-            file=sys.stderr,
+            f"resumed from step {state.step}, learning rate {rate:g}", file=sys.stderr
         )
 
     def save(self) -> None:
@@ -191,7 +205,7 @@ class Training:
 
     def seed(self, step: int) -> None:
         """Makes the dropout of a step the same whether or not the training was resumed before it."""
-        torch.manual_seed((self.job.data_seed << 32) + step)
+        torch.manual_seed(((self.job.data_seed << 32) + step) & (2**63 - 1))
 
     def step(self, batch: list[data.Sequence], total: int) -> float:
         """Takes one optimiser step and returns the mean loss of its supervised tokens."""
@@ -206,10 +220,7 @@ class Training:
             (summed / supervised).backward()
             loss += summed.item()
             self.tokens += sum(len(s.ids) for s in part)
-        if not math.isfinite(loss):
-            raise BadData(
-                f"the training diverged: its loss is {loss} at step {self.state.step}; lower learning_rate ({self.job.learning_rate})"
-            )
+        self.finite(loss)
         if self.job.clip > 0:
             torch.nn.utils.clip_grad_norm_(
                 models.trained(self.model).values(), self.job.clip
@@ -225,6 +236,12 @@ class Training:
         self.state.epoch_tokens += supervised
         return loss / supervised
 
+    def finite(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise BadData(
+                f"the training diverged: its loss is {loss} at step {self.state.step}; lower learning_rate ({self.job.learning_rate})"
+            )
+
     @torch.no_grad()
     def validate(self) -> float:
         """The mean loss of the validation split's supervised tokens."""
@@ -232,17 +249,20 @@ class Training:
         loss, supervised = 0.0, 0
         split = sorted(self.data.splits["validation"], key=lambda s: len(s.ids))
         for i in range(0, len(split), self.batch_size):
+            if self.stop():
+                raise Stopped
             batch = split[i : i + self.batch_size]
             with self.autocast():
                 loss += models.loss_sum(self.model, self.collate(batch)).item()
             supervised += sum(s.supervised for s in batch)
+        self.finite(loss)
         return loss / supervised
 
     def end_epoch(self) -> None:
         """Evaluates and keeps the weights when they are the best so far."""
         state = self.state
+        loss = self.validate()  # may be stopped: the epoch counts when it is done
         state.epochs += 1
-        loss = self.validate()
         state.validation_losses.append(loss)
         state.train_losses.append(state.epoch_loss / state.epoch_tokens)
         state.epoch_loss, state.epoch_tokens = 0.0, 0
@@ -259,6 +279,14 @@ class Training:
 
     def run(self) -> None:
         self.resume()
+        try:
+            self.train()
+        except Stopped:
+            self.save()
+            raise
+        self.finish()
+
+    def train(self) -> None:
         per, state = self.steps_per_epoch, self.state
         total = per * self.job.epochs
         began = time.monotonic()
@@ -274,7 +302,6 @@ class Training:
             )
             while state.step < (epoch + 1) * per:
                 if self.stop():
-                    self.save()
                     raise Stopped
                 i = (state.step - epoch * per) * self.step_size
                 loss = self.step(
@@ -292,7 +319,6 @@ class Training:
                     self.save()
             self.end_epoch()
             self.save()
-        self.finish()
 
     def finish(self) -> None:
         assert self.best is not None
@@ -331,6 +357,7 @@ class Training:
             "data_seed": self.job.data_seed,
             "batch_size": self.batch_size,
             "accumulation": self.accumulation,
+            "optimizer": type(self.optimizer).__name__,
             "versions": versions,
             "device": torch.cuda.get_device_name(self.device) if cuda else "cpu",
             "dtype": str(models.base_dtype(self.job, self.device)).removeprefix(

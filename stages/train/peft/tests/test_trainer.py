@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import json
 import math
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -19,6 +24,7 @@ import transformers
 from taskvec_peft import __main__ as program
 from taskvec_peft import data, train
 from taskvec_peft import job as contract
+from taskvec_peft import model as models
 
 ALPHABET = "abcdefgh \n"
 
@@ -201,7 +207,7 @@ class Training(unittest.TestCase):
             run(calm)
             calls = iter(range(100))
             with self.assertRaises(train.Stopped):
-                run(disturbed, stop=lambda: next(calls) == 3)
+                run(disturbed, stop=lambda: next(calls) == 5)
             training = run(disturbed)
             self.assertEqual(training.state.resumed_from, [3])
             for name in (
@@ -274,6 +280,119 @@ class Training(unittest.TestCase):
                 (1, 2, 2),
             )
 
+    def test_stopped_while_validating(self):
+        with tempfile.TemporaryDirectory() as a, tempfile.TemporaryDirectory() as b:
+            calm, disturbed = make_job(Path(a)), make_job(Path(b))
+            run(calm)
+            calls = iter(range(100))
+            with self.assertRaises(train.Stopped):  # at the end of the first epoch
+                run(disturbed, stop=lambda: next(calls) == 3)
+            state = json.loads((disturbed / "checkpoint/latest/state.json").read_text())
+            self.assertEqual((state["step"], state["epochs"]), (2, 0))
+            run(disturbed)
+            name = "out/adapter/adapter_model.safetensors"
+            self.assertEqual(
+                (calm / name).read_bytes(), (disturbed / name).read_bytes()
+            )
+
+    def test_damaged_checkpoint(self):
+        for file, content in [
+            ("weights.safetensors", b""),
+            ("optimizer.pt", b"torn"),
+            ("state.json", b"{}"),
+        ]:
+            with tempfile.TemporaryDirectory() as folder:
+                job = make_job(Path(folder))
+                calls = iter(range(100))
+                with self.assertRaises(train.Stopped):
+                    run(job, stop=lambda c=calls: next(c) == 5)
+                (job / "checkpoint/latest" / file).write_bytes(content)
+                training = run(job)
+                self.assertEqual(training.state.resumed_from, [], file)
+                self.assertEqual(training.state.epochs, 4)
+
+    def test_head_is_float32(self):
+        """Of a base model in bfloat16 all that is trained is float32, a classification head too."""
+        config = transformers.RobertaConfig(
+            vocab_size=13,
+            hidden_size=16,
+            intermediate_size=24,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            max_position_embeddings=50,
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            targets = {
+                "r": 2,
+                "lora_alpha": 4,
+                "lora_dropout": 0.1,
+                "target_modules": ["query"],
+            }
+            job = contract.read(
+                make_job(
+                    Path(folder),
+                    lora=targets,
+                    dtype="bfloat16",
+                    gradient_checkpointing=True,
+                )
+            )
+            transformers.RobertaForMaskedLM(config).save_pretrained(job.model_path)
+            labels = data.Dataset({}, {}, ["no", "yes"])
+            loaded = models.load(job, labels, torch.device("cpu"))
+        trained = models.trained(loaded)
+        self.assertTrue(any("classifier" in name for name in trained))
+        self.assertEqual({p.dtype for p in trained.values()}, {torch.float32})
+        self.assertEqual(
+            loaded.base_model.model.roberta.embeddings.word_embeddings.weight.dtype,
+            torch.bfloat16,
+        )
+        self.assertTrue(loaded.base_model.model.is_gradient_checkpointing)
+
+    def test_choices(self):
+        """The base model's type by device, and what needs a GPU."""
+        with tempfile.TemporaryDirectory() as folder:
+            job = contract.read(make_job(Path(folder), quantization="nf4"))
+        cpu, cuda = torch.device("cpu"), torch.device("cuda")
+        for computes, on, dtype, want in [
+            (True, cuda, "auto", torch.bfloat16),
+            (False, cuda, "auto", torch.float32),
+            (True, cpu, "auto", torch.float32),
+            (True, cpu, "bfloat16", torch.bfloat16),
+            (True, cuda, "float32", torch.float32),
+        ]:
+            with mock.patch.object(
+                torch.cuda, "is_bf16_supported", return_value=computes
+            ):
+                asked = dataclasses.replace(job, dtype=dtype)
+                self.assertEqual(models.base_dtype(asked, on), want)
+        with self.assertRaisesRegex(SystemExit, "nf4 needs a GPU"):
+            models.load(job, data.Dataset({}, {}, []), cpu)
+
+    def test_checkpointing_changes_nothing(self):
+        """Activations computed again give the same steps, dropout among them."""
+        results = []
+        for again in (False, True):
+            with tempfile.TemporaryDirectory() as folder:
+                training = run(make_job(Path(folder), gradient_checkpointing=again))
+                results.append(training.state.validation_losses)
+        for x, y in zip(*results, strict=True):
+            self.assertTrue(math.isclose(x, y, rel_tol=1e-6), (x, y))
+
+    def test_stopped_while_loading(self):
+        """A signal that comes before the first step ends the trainer at once."""
+        with tempfile.TemporaryDirectory() as folder:
+            job = make_job(Path(folder))
+            process = subprocess.Popen(
+                [sys.executable, "-m", "taskvec_peft", str(job)],
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            time.sleep(0.7)  # it imports its libraries for longer
+            process.send_signal(signal.SIGTERM)
+            _, said = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, contract.TRY_AGAIN)
+            self.assertEqual(said, "stopped before the first step\n")
+
     def test_bad_data(self):
         with tempfile.TemporaryDirectory() as folder:
             job = make_job(Path(folder), max_length=4)
@@ -283,6 +402,15 @@ class Training(unittest.TestCase):
             self.assertIn(
                 "example nw/0/0: its answer of 3 tokens leaves no room", said.getvalue()
             )
+            adapted = json.loads((job / "job.json").read_text())
+            adapted.update(max_length=48, learning_rate=1e30, clip=0.0, epochs=40)
+            (job / "job.json").write_text(json.dumps(adapted))
+            with (
+                contextlib.redirect_stderr(said),
+                contextlib.redirect_stdout(io.StringIO()),
+            ):
+                self.assertEqual(program.main(job), contract.BAD_DATA)
+            self.assertIn("the training diverged: its loss is", said.getvalue())
             (job / "job.json").write_text("{}")
             with contextlib.redirect_stderr(said):
                 self.assertEqual(program.main(job), contract.BAD_DATA)

@@ -1,0 +1,155 @@
+package adapter
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A llamaConfig is what a GGUF file needs of the config.json of a model of the Llama layout.
+type llamaConfig struct {
+	path string
+
+	Architectures []string        `json:"architectures"`
+	ModelType     string          `json:"model_type"`
+	Vocabulary    int             `json:"vocab_size"`
+	Hidden        int             `json:"hidden_size"`
+	Layers        int             `json:"num_hidden_layers"`
+	Heads         int             `json:"num_attention_heads"`
+	KVHeads       int             `json:"num_key_value_heads"` // Heads when absent
+	HeadDim       int             `json:"head_dim"`            // Hidden / Heads when absent
+	Intermediate  int             `json:"intermediate_size"`
+	Positions     int             `json:"max_position_embeddings"`
+	NormEps       float32         `json:"rms_norm_eps"`
+	RopeTheta     float32         `json:"rope_theta"`
+	RopeScaling   map[string]any  `json:"rope_scaling"`
+	Tied          bool            `json:"tie_word_embeddings"`
+	BOS           *int            `json:"bos_token_id"`
+	EOS           json.RawMessage `json:"eos_token_id"` // a number or several
+}
+
+// readLlamaConfig reads the config.json of a folder. A model of another layout is an *Error.
+func readLlamaConfig(dir string) (*llamaConfig, error) {
+	c := &llamaConfig{path: filepath.Join(dir, "config.json")}
+	text, err := os.ReadFile(c.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, &Error{File: dir, Msg: "has no config.json, so it is no base model's folder: give the folder that save_pretrained wrote"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, c); err != nil {
+		return nil, configError(c.path, text, err)
+	}
+	if c.ModelType != "llama" && c.ModelType != "mistral" {
+		return nil, &Error{File: c.path, Msg: fmt.Sprintf("model_type is %q: only models of the Llama layout (llama, mistral) have a place in Ollama here", c.ModelType)}
+	}
+	if c.KVHeads == 0 {
+		c.KVHeads = c.Heads
+	}
+	if c.HeadDim == 0 && c.Heads > 0 {
+		c.HeadDim = c.Hidden / c.Heads
+	}
+	if c.Heads < 1 || c.KVHeads < 1 || c.HeadDim < 2 || c.HeadDim%2 != 0 || c.Heads%c.KVHeads != 0 || c.Hidden < 1 || c.Layers < 1 || c.Intermediate < 1 {
+		return nil, &Error{File: c.path, Msg: "the numbers of heads, layers and their widths do not fit each other"}
+	}
+	return c, nil
+}
+
+// A llamaModule is one linear module of a layer: its name in GGUF files, the shape of its weight, and the
+// heads whose rows are rotated by position, 0 for none.
+type llamaModule struct {
+	gguf     string
+	out, in  int
+	rotating int
+}
+
+// linearModules are the linear modules of a layer of the Llama layout.
+var linearModules = []string{
+	"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj",
+}
+
+// module returns the linear module that a layer's path names, such as self_attn.q_proj.
+func (c *llamaConfig) module(within string) (llamaModule, bool) {
+	q, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
+	m, ok := map[string]llamaModule{
+		"self_attn.q_proj": {"attn_q", q, c.Hidden, c.Heads},
+		"self_attn.k_proj": {"attn_k", kv, c.Hidden, c.KVHeads},
+		"self_attn.v_proj": {"attn_v", kv, c.Hidden, 0},
+		"self_attn.o_proj": {"attn_output", c.Hidden, q, 0},
+		"mlp.gate_proj":    {"ffn_gate", c.Intermediate, c.Hidden, 0},
+		"mlp.up_proj":      {"ffn_up", c.Intermediate, c.Hidden, 0},
+		"mlp.down_proj":    {"ffn_down", c.Hidden, c.Intermediate, 0},
+	}[within]
+	return m, ok
+}
+
+// ExportGGUF writes the adapter in the folder dir as a GGUF file for llama.cpp and Ollama, for a base
+// model of the Llama layout whose folder is base; "" is the one that adapter_config.json names, where
+// that is a folder. ΔW stays what it is: scales other than lora_alpha/r are folded into B, and of q_proj
+// and k_proj the rows of B are ordered as the base model's are in GGUF files. What such a file cannot
+// hold is an *Error.
+func ExportGGUF(dir, base, path string) error {
+	a, err := Open(dir)
+	if err != nil {
+		return err
+	}
+	if base == "" {
+		base = a.Config.BaseModel
+		if info, err := os.Stat(base); base == "" || err != nil || !info.IsDir() {
+			return &Error{File: dir, Msg: fmt.Sprintf("its base model %q is no folder here: give the base model's folder with --base", base)}
+		}
+	}
+	c, err := readLlamaConfig(base)
+	if err != nil {
+		return err
+	}
+	if len(a.Config.ModulesToSave) > 0 || len(a.Others) > 0 {
+		what := "modules_to_save " + strings.Join(a.Config.ModulesToSave, ", ")
+		if len(a.Others) > 0 {
+			what = fmt.Sprintf("tensor %q", a.Others[0].Name)
+		}
+		return &Error{File: dir, Msg: what + " is trained beside the LoRA factors, and a GGUF adapter holds nothing else"}
+	}
+	alpha := a.Config.Alpha
+	if alpha == 0 {
+		alpha = 1 // llama.cpp takes 0 for "no scale"
+	}
+	var tensors []ggufTensor
+	for _, m := range a.Modules {
+		_, before, within := layerOf(m.Name)
+		target, ok := c.module(within)
+		if !ok || m.Transposed || !slices.Contains([]string{"model.layers", "layers"}, before) {
+			return &Error{File: dir, Tensor: m.B.Name, Msg: fmt.Sprintf("module %s has no place in a GGUF adapter of the Llama layout: only q, k, v, o, gate, up and down of the layers have", m.Name)}
+		}
+		if m.Layer >= c.Layers || m.A.Shape[1] != target.in || m.B.Shape[0] != target.out {
+			return &Error{File: dir, Tensor: m.B.Name, Msg: fmt.Sprintf("ΔW of layer %d is %d × %d, and the base model in %s has %d layers and %d × %d: it is another base model's adapter",
+				m.Layer, m.B.Shape[0], m.A.Shape[1], base, c.Layers, target.out, target.in)}
+		}
+		name := fmt.Sprintf("blk.%d.%s.weight.lora_", m.Layer, target.gguf)
+		fold := float32(m.Scale * float64(m.Rank) / alpha)
+		tensors = append(tensors,
+			ggufTensor{name: name + "a", shape: m.A.Shape, read: m.A.Float32s},
+			ggufTensor{name: name + "b", shape: m.B.Shape, read: func() ([]float32, error) {
+				b, err := m.B.Float32s()
+				if err != nil {
+					return nil, err
+				}
+				for i := range b {
+					b[i] *= fold
+				}
+				if target.rotating > 0 {
+					b = pairRows(b, m.Rank, target.rotating)
+				}
+				return b, nil
+			}})
+	}
+	return writeGGUF(path, []ggufPair{
+		{"general.architecture", "llama"}, {"general.type", "adapter"}, {"general.file_type", uint32(0)},
+		{"adapter.type", "lora"}, {"adapter.lora.alpha", float32(alpha)},
+	}, tensors)
+}
