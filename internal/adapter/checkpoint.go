@@ -103,7 +103,7 @@ func (c *Checkpoint) Close() error {
 func (c *Checkpoint) linearModules() []string {
 	var names []string
 	for name, t := range c.tensors {
-		module, ok := strings.CutSuffix(name, ".weight")
+		module, ok := strings.CutSuffix(name, weightSuffix)
 		if layer, _, _ := layerOf(module); ok && layer >= 0 && len(t.Shape) == 2 && floating(t.DType) {
 			names = append(names, module)
 		}
@@ -112,9 +112,56 @@ func (c *Checkpoint) linearModules() []string {
 	return names
 }
 
+// Matrix returns the weight of a module of an adapter, of out × in; transposed says that the model stores it as
+// in × out. The module is found where the names of model and adapter begin differently, as those of a model
+// with and without a head do, if only one fits. A weight that is missing or of another shape is an *Error.
+func (c *Checkpoint) Matrix(module string, out, in int, transposed bool) (subspace.Matrix, error) {
+	name, err := c.Find(module, out, in, transposed)
+	if err != nil {
+		return subspace.Matrix{}, err
+	}
+	w := subspace.NewMatrix(out, in)
+	if !transposed {
+		_, err = c.weight(name, 1, w.Data, nil)
+		return w, err
+	}
+	t, err := c.file[name+weightSuffix].Read(c.tensors[name+weightSuffix], nil)
+	if err == nil {
+		err = t.Transpose(w.Data)
+	}
+	return w, err
+}
+
+const weightSuffix = ".weight"
+
+// Find returns the checkpoint's name of a module of an adapter, as Matrix has it.
+func (c *Checkpoint) Find(module string, out, in int, transposed bool) (string, error) {
+	var found []string
+	for name := range c.tensors {
+		own, ok := strings.CutSuffix(name, weightSuffix)
+		if ok && (own == module || strings.HasSuffix(own, "."+module) || strings.HasSuffix(module, "."+own)) {
+			found = append(found, own)
+		}
+	}
+	if slices.Contains(found, module) {
+		found = []string{module}
+	}
+	if len(found) != 1 {
+		return "", &Error{File: c.Dir, Tensor: module + weightSuffix, Msg: fmt.Sprintf("%d weights of the model have this name: it is not the model that the adapter was trained on", len(found))}
+	}
+	want := []int{out, in}
+	if transposed {
+		slices.Reverse(want)
+	}
+	if t := c.tensors[found[0]+weightSuffix]; !slices.Equal(t.Shape, want) || !floating(t.DType) {
+		return "", &Error{File: c.Dir, Tensor: t.Name, Msg: fmt.Sprintf("is %v of %s, and the adapter adds %v to it: it is not the model that the adapter was trained on", t.Shape, t.DType, want)}
+	}
+	return found[0], nil
+}
+
 // weight adds sign·W of a module to dst; buf is room for its bytes, which is returned.
 func (c *Checkpoint) weight(module string, sign float64, dst []float64, buf []byte) ([]byte, error) {
-	name := module + ".weight"
+	name := module + weightSuffix
 	t, err := c.file[name].Read(c.tensors[name], buf)
 	if err != nil {
 		return buf, err
@@ -170,7 +217,7 @@ func Extract(tuned, base, out string, rank int, seed uint64, progress func(done,
 	ranks := map[string]int{}
 	rounded := false
 	for i, module := range modules {
-		name := module + ".weight"
+		name := module + weightSuffix
 		w, other := t.tensors[name], b.tensors[name]
 		switch {
 		case other.Name == "":

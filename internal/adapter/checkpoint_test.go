@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -154,4 +155,38 @@ func errorText(err error) string {
 		return "nil"
 	}
 	return err.Error()
+}
+
+// TestMatrix finds the weight of an adapter's module, as it is stored or the other way round, also where the
+// names begin differently, and widens its type.
+func TestMatrix(t *testing.T) {
+	dir := t.TempDir()
+	bf16 := Tensor{Name: "encoder.layer.0.query.weight", DType: BF16, Shape: []int{2, 3},
+		Data: []byte{0x80, 0x3f, 0x00, 0x40, 0x40, 0x40, 0x80, 0x40, 0xa0, 0x40, 0xc0, 0x40}} // 1 to 6
+	if err := WriteSafetensors(filepath.Join(dir, "model.safetensors"), []Tensor{bf16}, nil); err != nil {
+		t.Fatal(err)
+	}
+	c, err := OpenCheckpoint(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, module := range []string{"encoder.layer.0.query", "roberta.encoder.layer.0.query", "layer.0.query"} {
+		w, err := c.Matrix(module, 2, 3, false)
+		if err != nil || !slices.Equal(w.Data, []float64{1, 2, 3, 4, 5, 6}) {
+			t.Errorf("%s: %v, %v", module, w, err)
+		}
+		w, err = c.Matrix(module, 3, 2, true)
+		if err != nil || !slices.Equal(w.Data, []float64{1, 4, 2, 5, 3, 6}) || w.Rows != 3 {
+			t.Errorf("%s the other way round: %v, %v", module, w, err)
+		}
+	}
+	for _, module := range []string{"encoder.layer.1.query", "yer.0.query"} {
+		if _, err := c.Matrix(module, 2, 3, false); err == nil {
+			t.Errorf("%s is found", module)
+		}
+	}
+	if _, err := c.Matrix("encoder.layer.0.query", 3, 2, false); err == nil {
+		t.Error("another shape is taken")
+	}
 }

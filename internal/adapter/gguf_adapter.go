@@ -10,26 +10,51 @@ import (
 	"strings"
 )
 
-// A llamaConfig is what a GGUF file needs of the config.json of a model of the Llama layout.
+// A Layout is what an adapter's GGUF file depends on in a base model of the Llama layout.
+type Layout struct {
+	Layers       int `json:"num_hidden_layers"`
+	Hidden       int `json:"hidden_size"`
+	Heads        int `json:"num_attention_heads"`
+	KVHeads      int `json:"num_key_value_heads"` // Heads when 0
+	HeadDim      int `json:"head_dim"`            // Hidden / Heads when 0
+	Intermediate int `json:"intermediate_size"`
+}
+
+// ReadLayout reads the layout of the base model in a Hugging Face folder. A model of another layout is an
+// *Error.
+func ReadLayout(folder string) (Layout, error) {
+	c, err := readLlamaConfig(folder)
+	if err != nil {
+		return Layout{}, err
+	}
+	return c.Layout, nil
+}
+
+// complete fills in what is left out, and says whether the sizes fit each other.
+func (l *Layout) complete() bool {
+	if l.KVHeads == 0 {
+		l.KVHeads = l.Heads
+	}
+	if l.HeadDim == 0 && l.Heads > 0 {
+		l.HeadDim = l.Hidden / l.Heads
+	}
+	return l.Heads > 0 && l.KVHeads > 0 && l.HeadDim > 1 && l.HeadDim%2 == 0 && l.Heads%l.KVHeads == 0 && l.Hidden > 0 && l.Layers > 0 && l.Intermediate > 0
+}
+
+// A llamaConfig is what a model's GGUF file needs of the config.json of a model of the Llama layout.
 type llamaConfig struct {
 	path string
 
-	Architectures []string        `json:"architectures"`
-	ModelType     string          `json:"model_type"`
-	Vocabulary    int             `json:"vocab_size"`
-	Hidden        int             `json:"hidden_size"`
-	Layers        int             `json:"num_hidden_layers"`
-	Heads         int             `json:"num_attention_heads"`
-	KVHeads       int             `json:"num_key_value_heads"` // Heads when absent
-	HeadDim       int             `json:"head_dim"`            // Hidden / Heads when absent
-	Intermediate  int             `json:"intermediate_size"`
-	Positions     int             `json:"max_position_embeddings"`
-	NormEps       float32         `json:"rms_norm_eps"`
-	RopeTheta     float32         `json:"rope_theta"`
-	RopeScaling   map[string]any  `json:"rope_scaling"`
-	Tied          bool            `json:"tie_word_embeddings"`
-	BOS           *int            `json:"bos_token_id"`
-	EOS           json.RawMessage `json:"eos_token_id"` // a number or several
+	Layout
+	ModelType   string          `json:"model_type"`
+	Vocabulary  int             `json:"vocab_size"`
+	Positions   int             `json:"max_position_embeddings"`
+	NormEps     float32         `json:"rms_norm_eps"`
+	RopeTheta   float32         `json:"rope_theta"`
+	RopeScaling map[string]any  `json:"rope_scaling"`
+	Tied        bool            `json:"tie_word_embeddings"`
+	BOS         *int            `json:"bos_token_id"`
+	EOS         json.RawMessage `json:"eos_token_id"` // a number or several
 }
 
 // readLlamaConfig reads the config.json of a folder. A model of another layout is an *Error.
@@ -46,15 +71,9 @@ func readLlamaConfig(dir string) (*llamaConfig, error) {
 		return nil, configError(c.path, text, err)
 	}
 	if c.ModelType != "llama" && c.ModelType != "mistral" {
-		return nil, &Error{File: c.path, Msg: fmt.Sprintf("model_type is %q: only models of the Llama layout (llama, mistral) have a place in Ollama here", c.ModelType)}
+		return nil, &Error{File: c.path, Msg: fmt.Sprintf("model_type is %q: only models of the Llama layout (llama, mistral) can be served by Ollama", c.ModelType)}
 	}
-	if c.KVHeads == 0 {
-		c.KVHeads = c.Heads
-	}
-	if c.HeadDim == 0 && c.Heads > 0 {
-		c.HeadDim = c.Hidden / c.Heads
-	}
-	if c.Heads < 1 || c.KVHeads < 1 || c.HeadDim < 2 || c.HeadDim%2 != 0 || c.Heads%c.KVHeads != 0 || c.Hidden < 1 || c.Layers < 1 || c.Intermediate < 1 {
+	if !c.complete() {
 		return nil, &Error{File: c.path, Msg: "the numbers of heads, layers and their widths do not fit each other"}
 	}
 	return c, nil
@@ -74,7 +93,7 @@ var linearModules = []string{
 }
 
 // module returns the linear module that a layer's path names, such as self_attn.q_proj.
-func (c *llamaConfig) module(within string) (llamaModule, bool) {
+func (c Layout) module(within string) (llamaModule, bool) {
 	q, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
 	m, ok := map[string]llamaModule{
 		"self_attn.q_proj": {"attn_q", q, c.Hidden, c.Heads},
@@ -88,25 +107,45 @@ func (c *llamaConfig) module(within string) (llamaModule, bool) {
 	return m, ok
 }
 
-// ExportGGUF writes the adapter in the folder dir as a GGUF file for llama.cpp and Ollama, for a base
-// model of the Llama layout whose folder is base; "" is the one that adapter_config.json names, where
-// that is a folder. ΔW stays what it is: scales other than lora_alpha/r are folded into B, and of q_proj
-// and k_proj the rows of B are ordered as the base model's are in GGUF files. What such a file cannot
-// hold is an *Error.
+// ExportGGUF writes the adapter in the folder dir as a GGUF file for llama.cpp and Ollama, for the base
+// model of the Llama layout in the folder base; "" is BaseFolder's. What such a file cannot hold is an
+// *Error.
 func ExportGGUF(dir, base, path string) error {
+	if base == "" {
+		var err error
+		if base, err = BaseFolder(dir); err != nil {
+			return err
+		}
+	}
+	layout, err := ReadLayout(base)
+	if err != nil {
+		return err
+	}
+	return layout.ExportGGUF(dir, base, path)
+}
+
+// BaseFolder is the folder of an adapter's base model, where adapter_config.json names one that is here.
+func BaseFolder(dir string) (string, error) {
+	config, err := readConfig(dir, &checker{})
+	if err != nil {
+		return "", err
+	}
+	if info, err := os.Stat(config.BaseModel); config.BaseModel == "" || err != nil || !info.IsDir() {
+		return "", &Error{File: dir, Msg: fmt.Sprintf("its base model %q is no folder here: give the base model's folder with --base", config.BaseModel)}
+	}
+	return config.BaseModel, nil
+}
+
+// ExportGGUF writes the adapter in the folder dir for the base model of this layout, which errors call
+// base. ΔW stays what it is: scales other than lora_alpha/r are folded into B, and of q_proj and k_proj
+// the rows of B are ordered as the base model's are in GGUF files.
+func (c Layout) ExportGGUF(dir, base, path string) error {
 	a, err := Open(dir)
 	if err != nil {
 		return err
 	}
-	if base == "" {
-		base = a.Config.BaseModel
-		if info, err := os.Stat(base); base == "" || err != nil || !info.IsDir() {
-			return &Error{File: dir, Msg: fmt.Sprintf("its base model %q is no folder here: give the base model's folder with --base", base)}
-		}
-	}
-	c, err := readLlamaConfig(base)
-	if err != nil {
-		return err
+	if !c.complete() {
+		return &Error{File: base, Msg: "the numbers of heads, layers and their widths do not fit each other"}
 	}
 	if len(a.Config.ModulesToSave) > 0 || len(a.Others) > 0 {
 		what := "modules_to_save " + strings.Join(a.Config.ModulesToSave, ", ")
@@ -127,7 +166,7 @@ func ExportGGUF(dir, base, path string) error {
 			return &Error{File: dir, Tensor: m.B.Name, Msg: fmt.Sprintf("module %s has no place in a GGUF adapter of the Llama layout: only q, k, v, o, gate, up and down of the layers have", m.Name)}
 		}
 		if m.Layer >= c.Layers || m.A.Shape[1] != target.in || m.B.Shape[0] != target.out {
-			return &Error{File: dir, Tensor: m.B.Name, Msg: fmt.Sprintf("ΔW of layer %d is %d × %d, and the base model in %s has %d layers and %d × %d: it is another base model's adapter",
+			return &Error{File: dir, Tensor: m.B.Name, Msg: fmt.Sprintf("ΔW of layer %d is %d × %d, and the base model %s has %d layers and %d × %d: it is another base model's adapter",
 				m.Layer, m.B.Shape[0], m.A.Shape[1], base, c.Layers, target.out, target.in)}
 		}
 		name := fmt.Sprintf("blk.%d.%s.weight.lora_", m.Layer, target.gguf)

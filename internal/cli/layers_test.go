@@ -35,7 +35,7 @@ var sameLayer = map[string][]string{
 	"taskvec/stages/pretrain": {"taskvec/stages/build", "taskvec/stages/train/embedded"},
 	"taskvec/stages/report":   {"taskvec/stages/build"},
 	// The two comparing stages go by the layout of factors that the collecting one makes.
-	"taskvec/stages/similarity": {"taskvec/stages/collect"},
+	"taskvec/stages/similarity": {"taskvec/stages/collect", "taskvec/stages/pretrain"},
 	"taskvec/stages/projection": {"taskvec/stages/collect"},
 }
 

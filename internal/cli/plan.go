@@ -28,11 +28,7 @@ from a figure for the trainer. What is not known yet is "?".
 ` + exitHelp,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := o.plan(e, cmd)
-			if err != nil {
-				return err
-			}
-			statuses, err := o.space().Status(p)
+			p, statuses, err := o.statuses(e, cmd)
 			if err != nil {
 				return err
 			}
@@ -67,6 +63,16 @@ func printPlanJSON(w io.Writer, statuses []pipeline.Status, estimates map[string
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	return enc.Encode(jobs)
+}
+
+// statuses reads where each job of the experiment stands.
+func (o *experimentOptions) statuses(e *env, cmd *cobra.Command) (*pipeline.Plan, []pipeline.Status, error) {
+	p, err := o.plan(e, cmd)
+	if err != nil {
+		return nil, nil, err
+	}
+	statuses, err := o.space().Status(p)
+	return p, statuses, err
 }
 
 // printEstimates prints what each training takes, and the time of those to come.

@@ -136,8 +136,9 @@ the workspace's store is done.
 	root.Flags().StringVar(&o.stage, "stage", "", "run only the stage of this `name` and what it needs")
 	root.Flags().StringVar(&o.progress, "progress", "auto", "how to show progress: auto, plain or json")
 	root.AddCommand(
-		newValidateCommand(e), newPlanCommand(e), newStatusCommand(e), newLogsCommand(e), newWhyCommand(e), newJobCommand(e), newInstallCommand(e), newCompileCommand(e), newFinishCommand(e),
-		newCompareCommand(e), newCorpusCommand(e), newDoctorCommand(e), newExamplesCommand(e), newReportCommand(e),
+		newValidateCommand(e), newPlanCommand(e), newStatusCommand(e), newLogsCommand(e), newWhyCommand(e),
+		newCompareCommand(e), newCorpusCommand(e), newDoctorCommand(e), newExamplesCommand(e), newExportCommand(e), newReportCommand(e),
+		newCompileCommand(e), newJobCommand(e), newInstallCommand(e), newFinishCommand(e), newGCCommand(e),
 	)
 	return root
 }

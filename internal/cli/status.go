@@ -19,11 +19,7 @@ func newStatusCommand(e *env) *cobra.Command {
 		Long:  "Show what happened to every job of an experiment: cached, running, failed, blocked or to run; and how\nits last workflow in a cluster ended, if there was one.\n" + exitHelp,
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := o.plan(e, cmd)
-			if err != nil {
-				return err
-			}
-			statuses, err := o.space().Status(p)
+			p, statuses, err := o.statuses(e, cmd)
 			if err != nil {
 				return err
 			}

@@ -40,6 +40,13 @@ func (c *Client) CreateFromGGUF(ctx context.Context, name, file string) error {
 	return c.create(ctx, &api.CreateRequest{Model: name, Files: files})
 }
 
+// plain and likeliest are how a model with an adapter answers, unless it is asked to do otherwise: to the
+// prompt as it is, since adapters are trained without a chat template, with the likeliest token each time.
+var (
+	plain     = "{{ .Prompt }}"
+	likeliest = map[string]any{"temperature": 0, "repeat_penalty": 1}
+)
+
 // CreateWithAdapter makes a model from another one of the server and an adapter's GGUF file. An adapter
 // that does not fit the other model is an *Error, and no model is left behind.
 func (c *Client) CreateWithAdapter(ctx context.Context, name, from, gguf string) error {
@@ -51,7 +58,7 @@ func (c *Client) CreateWithAdapter(ctx context.Context, name, from, gguf string)
 	if err != nil {
 		return err
 	}
-	err = c.create(ctx, &api.CreateRequest{Model: name, From: from, Adapters: files})
+	err = c.create(ctx, &api.CreateRequest{Model: name, From: from, Adapters: files, Template: plain, Parameters: likeliest})
 	var bad *Error
 	if errors.As(err, &bad) && strings.Contains(bad.Msg, ended) && c.load(ctx, from) == nil {
 		// The server's engine says why in the server's log alone.

@@ -19,6 +19,7 @@ import (
 	"github.com/ollama/ollama/api"
 	"github.com/ollama/ollama/types/model"
 
+	"taskvec/internal/adapter"
 	"taskvec/internal/pipeline"
 )
 
@@ -73,6 +74,8 @@ type Model struct {
 	Family       string // such as llama
 	Architecture string // of its GGUF file, such as llama
 	Context      int    // tokens it was trained on at once
+
+	Layout adapter.Layout // zero unless the architecture is llama
 }
 
 // Model describes a model that the server has. One that it does not have is an *Error.
@@ -97,8 +100,16 @@ func (c *Client) Model(ctx context.Context, name string) (Model, error) {
 	}
 	m.Family = shown.Details.Family
 	m.Architecture, _ = shown.ModelInfo["general.architecture"].(string)
-	if n, ok := shown.ModelInfo[m.Architecture+".context_length"].(float64); ok {
-		m.Context = int(n)
+	size := func(key string) int {
+		n, _ := shown.ModelInfo[m.Architecture+"."+key].(float64) // 0 when absent
+		return int(n)
+	}
+	m.Context = size("context_length")
+	if m.Architecture == "llama" {
+		m.Layout = adapter.Layout{
+			Layers: size("block_count"), Hidden: size("embedding_length"), Intermediate: size("feed_forward_length"),
+			Heads: size("attention.head_count"), KVHeads: size("attention.head_count_kv"), HeadDim: size("attention.key_length"),
+		}
 	}
 	return m, nil
 }

@@ -125,6 +125,9 @@ func TestRealServer(t *testing.T) {
 	if m.Family != "llama" || m.Architecture != "llama" || m.Context != 160 || len(m.Digest) != 64 {
 		t.Errorf("the model is %+v", m)
 	}
+	if layout, err := adapter.ReadLayout(base); err != nil || m.Layout != layout {
+		t.Errorf("the layout on the server is %+v, in the folder %+v, %v", m.Layout, layout, err)
+	}
 	copied, err := c.Model(ctx, "copies/tiny:v1")
 	if err != nil || copied.Digest != m.Digest {
 		t.Errorf("the same model again is %+v, %v: want the digest %s", copied, err, m.Digest)

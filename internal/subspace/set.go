@@ -159,6 +159,20 @@ type Projection struct {
 	Core float64 // ‖Uᵀ·ΔW_j·V‖²
 	Col  float64 // ‖Uᵀ·ΔW_j‖²
 	Row  float64 // ‖ΔW_j·V‖²
+	// Aligned is ‖U_lᵀ·ΔW_j‖/‖ΔW_j‖ for the source's l leading left singular vectors that leave at most
+	// a twentieth of its own norm: the subspace alignment ratio (arXiv 2502.04959), in [0, 1].
+	Aligned float64
+}
+
+// leading returns how many singular values it takes to leave at most a twentieth of their norm.
+func leading(s []float64) int {
+	left, most := 0.0, norm(s)/20
+	for l := len(s); l > 0; l-- {
+		if left = math.Hypot(left, s[l-1]); left > most {
+			return l
+		}
+	}
+	return 0
 }
 
 // Project lays update j on the singular axes of update i.
@@ -171,11 +185,15 @@ func (s *Set) Project(i, j int) Projection {
 	}
 	noise := target.tolerance()
 	var diag, core, col, row float64 // sums of squares, of ΔW_j/‖ΔW_j‖
+	most := leading(source.S)
 	weighted := make([]float64, target.Rank())
 	for k := range p.S2 {
 		for q, v := range s.products(Column, i, j, k) {
 			weighted[q] = v * (target.S[q] / total)
 			col += weighted[q] * weighted[q]
+		}
+		if k+1 == most {
+			p.Aligned = math.Sqrt(min(1, col))
 		}
 		for l := range p.S2 {
 			n := s.products(Row, i, j, l)

@@ -127,9 +127,11 @@ func measures(t *rapid.T, s *Set, i, j int) map[string]float64 {
 		for m, v := range theta {
 			out[fmt.Sprint(name, m)] = v
 		}
-		out[name+" phi"] = s.Phi(side, i, j)
+		out[name+" phi"], out[name+" alignment"] = s.Phi(side, i, j), s.Alignment(side, i, j)
 	}
+	out["l_interference"], out["conflicts"] = s.TaskInterference(i, j), s.SignConflicts().Row(i)[j]
 	p := s.Project(i, j)
+	out["aligned"] = p.Aligned
 	out["diag"], out["core"], out["col"], out["row"] = p.Diag, p.Core, p.Col, p.Row
 	for m := range p.S1 {
 		out[fmt.Sprint("s1", m)], out[fmt.Sprint("s2", m)] = p.S1[m], p.S2[m]
@@ -170,7 +172,13 @@ func TestGauge(t *testing.T) {
 			}
 		}
 		for name, v := range measures(t, s, 0, 2) { // the same update twice
-			want := map[string]float64{"diag": 1, "core": 1, "col": 1, "row": 1, "column phi": 1, "row phi": 1}[name]
+			want := map[string]float64{"diag": 1, "core": 1, "col": 1, "row": 1, "column phi": 1, "row phi": 1, "column alignment": 1, "row alignment": 1}[name]
+			switch name {
+			case "l_interference": // ΔW on its own axes, twice
+				want = 2 * size(x1.S)
+			case "aligned":
+				want = norm(x1.S[:leading(x1.S)]) / x1.Norm()
+			}
 			if name[0] == 's' {
 				var spectrum, m int
 				if _, err := fmt.Sscanf(name, "s%1d%d", &spectrum, &m); err != nil {
@@ -214,7 +222,7 @@ func TestSymmetryAndScale(t *testing.T) {
 					t.Fatalf("%s = %v, times %v %v and %v", name, v, c, both[name], target[name])
 				}
 			default:
-				if slices.Contains([]string{"diag", "core", "col", "row"}, name) {
+				if slices.Contains([]string{"diag", "core", "col", "row", "aligned"}, name) {
 					back[name] = v // the projection is not symmetric
 				}
 				if !near(back[name], v, 1e-12) || !near(both[name], v, 1e-12) || !near(target[name], v, 1e-12) {
@@ -267,12 +275,57 @@ func TestDefinitions(t *testing.T) {
 			{"core", p.Core, share(&core)},
 			{"col", p.Col, share(&left)},
 			{"row", p.Row, share(&right)},
+			{"column alignment", s.Alignment(Column, 0, 1), cka(wx, wy)},
+			{"row alignment", s.Alignment(Row, 0, 1), cka(mat.DenseCopyOf(wx.T()), mat.DenseCopyOf(wy.T()))},
+			{"interference", s.TaskInterference(0, 1) / (nx + ny), interference(x, y) / (nx + ny)},
+			{"conflicts", s.SignConflicts().Row(1)[0], conflicts(wx, wy)},
 		} {
 			if !near(c.got, c.want, 1e-13) {
 				t.Fatalf("%s = %v, want %v", c.name, c.got, c.want)
 			}
 		}
 	})
+}
+
+// cka is ‖XᵀY‖²/(‖XXᵀ‖‖YYᵀ‖).
+func cka(x, y *mat.Dense) float64 {
+	var cross, xx, yy mat.Dense
+	cross.Mul(x.T(), y)
+	xx.Mul(x, x.T())
+	yy.Mul(y, y.T())
+	return math.Pow(cross.Norm(2), 2) / (xx.Norm(2) * yy.Norm(2))
+}
+
+// interference is the sum of the absolute entries of (UᵀU − I)·Σ·(VᵀV − I), the frames side by side.
+func interference(x, y *Decomposition) float64 {
+	less := func(a, b Matrix) *mat.Dense {
+		both := dense(stack(a, b))
+		var g mat.Dense
+		g.Mul(both, both.T())
+		for i := range a.Rows + b.Rows {
+			g.Set(i, i, g.At(i, i)-1)
+		}
+		return &g
+	}
+	var product mat.Dense
+	s := slices.Concat(x.S, y.S)
+	product.Product(less(x.U, y.U), mat.NewDiagDense(len(s), s), less(x.V, y.V))
+	sum := 0.0
+	for _, v := range product.RawMatrix().Data {
+		sum += math.Abs(v)
+	}
+	return sum
+}
+
+// conflicts is the share of the entries with opposite signs.
+func conflicts(x, y *mat.Dense) float64 {
+	n := 0
+	for k, v := range x.RawMatrix().Data {
+		if v*y.RawMatrix().Data[k] < 0 {
+			n++
+		}
+	}
+	return float64(n) / float64(len(x.RawMatrix().Data))
 }
 
 // ‖ΔW₁−ΔW₂‖ is planted: ΔW₂ = ΔW₁ + δ·u·vᵀ, with u and v inside or outside ΔW₁'s spaces. The

@@ -110,11 +110,35 @@ func Entropy(s []float64) float64 {
 	if len(s) < 2 {
 		return 0
 	}
+	return min(nats(s)/math.Log(float64(len(s))), 1)
+}
+
+// nats returns −Σ p·ln p, p = |s|/Σ|s| and 0·ln 0 = 0.
+func nats(s []float64) float64 {
 	h, total := 0.0, size(s)
 	for _, v := range s {
 		if p := math.Abs(v) / total; p > 0 {
 			h -= p * math.Log(p)
 		}
 	}
-	return min(h/math.Log(float64(len(s))), 1)
+	return h
+}
+
+// StableRank returns ΣS²/S_max² = ‖ΔW‖_F²/‖ΔW‖₂² of a descending spectrum of k > 0 singular values,
+// in [1, k]; 0 when k = 0.
+func StableRank(s []float64) float64 {
+	if len(s) == 0 {
+		return 0
+	}
+	root := norm(s) / s[0]
+	return root * root
+}
+
+// EffectiveRank returns exp(−Σ p·ln p), p = S/ΣS, of a spectrum of k > 0 singular values, in [1, k]
+// (Roy and Vetterli, EUSIPCO 2007); 0 when k = 0.
+func EffectiveRank(s []float64) float64 {
+	if len(s) == 0 {
+		return 0
+	}
+	return math.Exp(nats(s))
 }

@@ -33,7 +33,7 @@ type Factor struct {
 
 // A Similarity is one row of similarity.arrow: one symmetric measure of one pair of tasks at one
 // module, TaskI before TaskJ in the order of the tasks. Measures of the whole ΔW (cosine,
-// l2, spectral_l2) belong to no side and are given once, with side column.
+// l2, spectral_l2, sti, sign_conflict) belong to no side and are given once, with side column.
 type Similarity struct {
 	Model   string  `arrow:"model,omitempty"`
 	TaskI   string  `arrow:"task_i"`
@@ -68,6 +68,16 @@ type Spectrum struct {
 	Index  int32   `arrow:"index"`
 	S1     float64 `arrow:"s1"`
 	S2     float64 `arrow:"s2"`
+}
+
+// An Adapter is one row of adapters.arrow: one measure of one adapter's ΔW at one module.
+type Adapter struct {
+	Model   string  `arrow:"model,omitempty"`
+	Task    string  `arrow:"task"`
+	Layer   int32   `arrow:"layer"`
+	Module  string  `arrow:"module"`
+	Measure string  `arrow:"measure"`
+	Value   float64 `arrow:"value"`
 }
 
 // A Curve is one row of curves.arrow: one recorded loss of one training. Kind is "train" (mean loss

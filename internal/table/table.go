@@ -1,5 +1,5 @@
 // Package table reads and writes every Arrow file of taskvec: examples, factors, similarity,
-// projection, spectra and training curves.
+// projection, spectra, measures of single adapters and training curves.
 //
 // A table is a slice of flat Go structs; the struct tags `arrow:"name"` name the columns, so the
 // row type is the schema. Files are Arrow IPC files in record batches of a fixed number of rows,

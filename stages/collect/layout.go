@@ -38,17 +38,43 @@ type place struct {
 	factors []update
 }
 
+// A Weight is a weight of the base model that adapters add to.
+type Weight struct {
+	Name    string // of the module, full and dotted
+	Out, In int
+	// Transposed says that the base model stores it as n_in × n_out.
+	Transposed bool
+}
+
+func (p place) weight() Weight {
+	f := p.factors[0]
+	return Weight{p.name, int(f.Out), int(f.In), f.transposed}
+}
+
+// Weights returns the weights that the adapters of a model add to, by layer and name.
+func (l *Layout) Weights(model string) []Weight {
+	var all []Weight
+	for _, p := range l.modules {
+		if p.model == model {
+			all = append(all, p.weight())
+		}
+	}
+	return all
+}
+
 // An update is one module of one adapter, whose data may still be in the adapter's file.
 type update struct {
 	table.Factor
 	of   *adapter.Adapter // nil when the row holds the data
 	b, a adapter.Tensor
+
+	transposed bool // in the base model
 }
 
 // A Module is what several tasks of one model changed in one module.
 type Module struct {
 	Model string
-	Name  string // full dotted name
+	Weight
 	Type  string
 	Layer int32
 	Tasks []string      // the tasks that have the module, in the model's order
@@ -61,7 +87,8 @@ func LayOut(sources []Source, adapters []*adapter.Adapter) (*Layout, error) {
 	var factors []update
 	for i, a := range adapters {
 		for j, row := range Factors(sources[i], a) {
-			factors = append(factors, update{row, a, a.Modules[j].B, a.Modules[j].A})
+			m := a.Modules[j]
+			factors = append(factors, update{row, a, m.B, m.A, m.Transposed})
 		}
 	}
 	return lay(factors)
@@ -269,7 +296,7 @@ type workshop struct {
 
 // decompose decomposes the updates of all tasks at one place. The set is good until the next.
 func (w *workshop) decompose(p place) (*Module, error) {
-	m := &Module{Model: p.model, Name: p.name, Type: p.factors[0].Module, Layer: p.layer}
+	m := &Module{Model: p.model, Weight: p.weight(), Type: p.factors[0].Module, Layer: p.layer}
 	ranks := 0
 	for _, f := range p.factors {
 		if f.of == nil { // else it was checked with its adapter

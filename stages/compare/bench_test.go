@@ -61,18 +61,18 @@ func BenchmarkThirteen(b *testing.B) {
 	out := b.TempDir()
 	b.Run("read", func(b *testing.B) { readOnce(b, dirs) })
 	b.Run("measures", func(b *testing.B) {
-		measures := slices.DeleteFunc(slices.Clone(similarity.Measures), func(name string) bool {
-			return strings.HasPrefix(name, "grassmann_null") || name == similarity.Z
+		measures := slices.DeleteFunc(slices.Clone(similarity.Factored), func(name string) bool {
+			return strings.HasPrefix(name, "grassmann_null") || slices.Contains([]string{similarity.Z, similarity.Alignment, similarity.STI}, name)
 		})
 		for b.Loop() {
-			if _, err := Adapters(context.Background(), dirs, measures, nil, func(*Module) error { return nil }); err != nil {
+			if _, err := Adapters(context.Background(), dirs, measures, "", nil, func(*Module) error { return nil }); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("compare", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := Write(context.Background(), dirs, out, nil, ignore); err != nil {
+			if _, err := Write(context.Background(), dirs, similarity.Factored, "", out, nil, ignore); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -96,7 +96,7 @@ func BenchmarkMany(b *testing.B) {
 		b.Run(fmt.Sprintf("%s/%d", c.name, c.n), func(b *testing.B) {
 			dirs := kept(b, c.n, c.name, c.modules)
 			for b.Loop() {
-				if _, err := Adapters(context.Background(), dirs, similarity.Measures, nil, func(*Module) error { return nil }); err != nil {
+				if _, err := Adapters(context.Background(), dirs, similarity.Factored, "", nil, func(*Module) error { return nil }); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -10,6 +10,7 @@ import (
 
 	"taskvec/internal/adapter"
 	"taskvec/internal/subspace"
+	"taskvec/internal/table"
 	"taskvec/stages/collect"
 	"taskvec/stages/projection"
 	"taskvec/stages/similarity"
@@ -26,14 +27,16 @@ const seed = 1234
 type Module struct {
 	Similarity *similarity.Values
 	Projection *projection.Values
+	Adapters   []table.Adapter
 }
 
 // Adapters compares the adapters in the PEFT folders dirs, two or more, by these measures of
 // similarity and all of projection, for every pair; a task's name is its folder's. It hands the numbers to
 // next module by module, by layer and name, and reads an adapter's factors only for that: the memory
-// it takes is that of a few modules. progress, which may be nil, is told after each module. The notes are what is
+// it takes is that of a few modules. base is the folder of the model that the adapters were trained on, "" for
+// no measures that need it. progress, which may be nil, is told after each module. The notes are what is
 // odd or left out, for people to read.
-func Adapters(ctx context.Context, dirs, measures []string, progress func(done, total int64, note string), next func(*Module) error) (notes []string, err error) {
+func Adapters(ctx context.Context, dirs, measures []string, base string, progress func(done, total int64, note string), next func(*Module) error) (notes []string, err error) {
 	if len(dirs) < 2 {
 		return nil, errors.New("a comparison takes two adapters or more")
 	}
@@ -56,6 +59,13 @@ func Adapters(ctx context.Context, dirs, measures []string, progress func(done, 
 	if err != nil {
 		return nil, err
 	}
+	bases := &similarity.Bases{}
+	defer bases.Close()
+	if base != "" {
+		if err := bases.Open(layout, "", base); err != nil {
+			return nil, err
+		}
+	}
 	o := options
 	o.Nulls, o.Seed = slices.Contains(measures, similarity.Z), seed
 	one := func(m *collect.Module) (*Module, error) {
@@ -63,7 +73,11 @@ func Adapters(ctx context.Context, dirs, measures []string, progress func(done, 
 		if err != nil {
 			return nil, err
 		}
-		return &Module{values, projection.Of(m, o)}, nil
+		of, err := bases.Adapters(m, seed)
+		if err != nil {
+			return nil, err
+		}
+		return &Module{values, projection.Of(m, o), of}, nil
 	}
 	if err := collect.Stream(ctx, layout, progress, one, next); err != nil {
 		return nil, err

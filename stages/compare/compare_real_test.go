@@ -52,10 +52,11 @@ func TestRealNumPy(t *testing.T) {
 		save(t, dir, c.rank, c.config, c.dtype, small(), func(m module) (b, a *mat.Dense) { return trained(rng, 1, c.rank, m) })
 		dirs = append(dirs, dir)
 	}
+	base := baseModel(t, small())
 	for _, sign := range []subspace.Sign{subspace.Abs, subspace.Clip, subspace.Signed} {
 		o := projection.Options{P: 2.5, Sign: sign}
-		got := rows(t, dirs, o)
-		out, err := exec.Command(python, append([]string{filepath.Join("testdata", "reference.py"), "2.5", string(sign)}, dirs...)...).Output()
+		got := rows(t, dirs, base, o)
+		out, err := exec.Command(python, append([]string{filepath.Join("testdata", "reference.py"), "2.5", string(sign), base}, dirs...)...).Output()
 		if err != nil {
 			t.Fatalf("reference.py: %v\n%s", err, err.(*exec.ExitError).Stderr)
 		}
@@ -87,7 +88,7 @@ func TestRealNumPy(t *testing.T) {
 }
 
 // rows returns every number of a comparison by the reference's name for it.
-func rows(t *testing.T, dirs []string, o projection.Options) map[string]float64 {
+func rows(t *testing.T, dirs []string, base string, o projection.Options) map[string]float64 {
 	t.Helper()
 	sources, err := collect.Folders(dirs)
 	if err != nil {
@@ -108,7 +109,12 @@ func rows(t *testing.T, dirs []string, o projection.Options) map[string]float64 
 	inNumPy := slices.DeleteFunc(slices.Clone(similarity.Measures), func(name string) bool { // a null is a simulation
 		return strings.HasPrefix(name, "grassmann_null") || name == similarity.Z
 	})
-	similarities, err := similarity.Compute(context.Background(), layout, inNumPy, seed, nil)
+	bases := &similarity.Bases{}
+	if err := bases.Open(layout, "", base); err != nil {
+		t.Fatal(err)
+	}
+	defer bases.Close()
+	similarities, adapters, err := similarity.Compute(context.Background(), layout, inNumPy, bases, seed, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,6 +125,9 @@ func rows(t *testing.T, dirs []string, o projection.Options) map[string]float64 
 	got := map[string]float64{}
 	for _, r := range similarities {
 		got[fmt.Sprintf("similarity,%s,%s,%d,%s,%s %s", r.TaskI, r.TaskJ, r.Layer, r.Module, r.Side, r.Measure)] = r.Value
+	}
+	for _, r := range adapters {
+		got[fmt.Sprintf("adapters,%s,,%d,%s,%s", r.Task, r.Layer, r.Module, r.Measure)] = r.Value
 	}
 	for _, r := range projections {
 		got[fmt.Sprintf("projection,%s,%s,%d,%s,%s", r.Source, r.Target, r.Layer, r.Module, r.Measure)] = r.Value

@@ -26,6 +26,7 @@ type Results struct {
 	Similarity []table.Similarity
 	Projection []table.Projection
 	Spectra    []table.Spectrum
+	Adapters   []table.Adapter
 	Notes      []string
 }
 
@@ -33,17 +34,18 @@ type Results struct {
 func compared(ctx context.Context, dirs []string, progress func(done, total int64, note string)) (*Results, error) {
 	r := &Results{}
 	var err error
-	r.Notes, err = Adapters(ctx, dirs, similarity.Measures, progress, func(m *Module) error {
+	r.Notes, err = Adapters(ctx, dirs, similarity.Measures, "", progress, func(m *Module) error {
 		r.Similarity = m.Similarity.Rows(r.Similarity, 0, m.Similarity.Pairs())
 		r.Projection = m.Projection.Rows(r.Projection, 0, m.Projection.Pairs())
 		r.Spectra = m.Projection.Spectra(r.Spectra, 0, m.Projection.Pairs())
+		r.Adapters = append(r.Adapters, m.Adapters...)
 		return nil
 	})
 	return r, err
 }
 
 // ignore sees no rows.
-func ignore([]table.Similarity, []table.Projection) error { return nil }
+func ignore(Rows) error { return nil }
 
 // Three tasks planted on known axes: ner's spaces stand at known angles to sum's, on each side, and
 // has-date is orthogonal to both. ΔW_sum = diag(3, 1) and ΔW_ner = diag(2, 4) on their own axes.
@@ -100,6 +102,7 @@ func TestPlanted(t *testing.T) {
 	similarities := map[string]float64{
 		"sum ner column cosine": 1 - product/math.Sqrt(10*20), "sum ner column l2": math.Sqrt(10 + 20 - 2*product),
 		"sum ner column spectral_l2": math.Hypot(3-4, 1-2), // spectra are in descending order
+		"sum ner column sti":         s2[0] + s2[1] + (3*s2[0]/2 + 1*s2[1]/4),
 	}
 	sided := func(pair string, a, b float64) { // the two angles, neither π/2
 		product := math.Cos(a) * math.Cos(b)
@@ -108,7 +111,8 @@ func TestPlanted(t *testing.T) {
 			"chordal": math.Hypot(math.Sin(a), math.Sin(b)), "asimov": max(a, b), "fubini_study": math.Acos(product),
 			"martin": math.Sqrt(-2 * math.Log(product)), "binet_cauchy": math.Sqrt(1 - product*product),
 			"procrustes": 2 * math.Hypot(math.Sin(a/2), math.Sin(b/2)), "projection": math.Sin(max(a, b)),
-			"phi": (math.Pow(math.Cos(a), 2) + math.Pow(math.Cos(b), 2)) / 2,
+			"phi":             (math.Pow(math.Cos(a), 2) + math.Pow(math.Cos(b), 2)) / 2,
+			"knots_alignment": (math.Pow(3*2*math.Cos(a), 2) + math.Pow(1*4*math.Cos(b), 2)) / math.Sqrt((81+1)*(16+256)),
 		} {
 			similarities[pair+" "+name] = v
 		}
@@ -119,20 +123,20 @@ func TestPlanted(t *testing.T) {
 		for _, side := range []string{"column", "row"} {
 			for name, v := range map[string]float64{
 				"grassmann": math.Sqrt2 * flat, "grassmann_sum": 2 * flat, "grassmann_paper": math.Sqrt2 * flat, "chordal": math.Sqrt2,
-				"asimov": flat, "fubini_study": flat, "martin": math.Inf(1), "binet_cauchy": 1, "procrustes": 2, "projection": 1, "phi": 0,
+				"asimov": flat, "fubini_study": flat, "martin": math.Inf(1), "binet_cauchy": 1, "procrustes": 2, "projection": 1, "phi": 0, "knots_alignment": 0,
 			} {
 				similarities[p+" has-date "+side+" "+name] = v
 			}
 		}
-		similarities[p+" has-date column cosine"] = 1
+		similarities[p+" has-date column cosine"], similarities[p+" has-date column sti"] = 1, 0
 		similarities[p+" has-date column l2"] = math.Sqrt(map[string]float64{"sum": 10, "ner": 20}[p] + 2)
 	}
 	similarities["sum has-date column spectral_l2"] = math.Hypot(3-1, 0)
 	similarities["ner has-date column spectral_l2"] = math.Hypot(4-1, 2-1)
 	seen := map[string]int{}
 	for _, row := range r.Similarity {
-		if strings.HasPrefix(row.Measure, "grassmann_null") || row.Measure == similarity.Z {
-			continue // simulated: tested in package similarity
+		if strings.HasPrefix(row.Measure, "grassmann_null") || row.Measure == similarity.Z || row.Measure == similarity.SignConflict {
+			continue // simulated, or of random frames: tested in packages similarity and subspace
 		}
 		name := fmt.Sprintf("%s %s %s %s", row.TaskI, row.TaskJ, row.Side, row.Measure)
 		seen[name]++
@@ -159,6 +163,7 @@ func TestPlanted(t *testing.T) {
 		"negatives": 0, "e_diag": (s2[0]*s2[0] + s2[1]*s2[1]) / 20,
 		"e_core": share(math.Cos(theta[0])*math.Cos(phi[0]), math.Cos(theta[1])*math.Cos(phi[1])),
 		"e_col":  share(math.Cos(theta[0]), math.Cos(theta[1])), "e_row": share(math.Cos(phi[0]), math.Cos(phi[1])),
+		"sar": math.Sqrt(share(math.Cos(theta[0]), math.Cos(theta[1]))),
 	}
 	counts, nulls := map[string]int{}, 0
 	for _, row := range r.Projection {
@@ -205,17 +210,34 @@ func adapters(t testing.TB, n int, modules []module) []string {
 	return dirs
 }
 
+// baseModel writes a model with random weights for some modules, as it would lie in a Hugging Face folder.
+func baseModel(t testing.TB, modules []module) string {
+	rng := rand.New(rand.NewPCG(8, 9))
+	var tensors []adapter.Tensor
+	for _, m := range modules {
+		w := mat.NewDense(m.out, m.in, nil)
+		w.Apply(func(i, j int, _ float64) float64 { return rng.NormFloat64() / float64(1+i+j) }, w)
+		tensors = append(tensors, tensor(m.name+".weight", adapter.BF16, w))
+	}
+	dir := t.TempDir()
+	if err := adapter.WriteSafetensors(filepath.Join(dir, "model.safetensors"), tensors, nil); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // The bytes of every file are the same on one thread and on several.
 func TestThreads(t *testing.T) {
 	dirs := adapters(t, 4, small())
+	base := baseModel(t, small())
 	files := func(threads int) map[string]string {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
 		out := filepath.Join(t.TempDir(), "out")
-		if _, err := Write(context.Background(), dirs, out, nil, ignore); err != nil {
+		if _, err := Write(context.Background(), dirs, similarity.Measures, base, out, nil, ignore); err != nil {
 			t.Fatal(err)
 		}
 		got := map[string]string{}
-		for _, name := range []string{"similarity", "projection", "spectra"} {
+		for _, name := range []string{"similarity", "projection", "spectra", "adapters"} {
 			for _, kind := range []string{".arrow", ".csv"} {
 				b, err := os.ReadFile(filepath.Join(out, name+kind))
 				if err != nil {
@@ -238,6 +260,7 @@ func TestThreads(t *testing.T) {
 		"similarity.csv": "task_i,task_j,layer,module,side,measure,value\n",
 		"projection.csv": "source,target,layer,module,measure,value\n",
 		"spectra.csv":    "source,target,layer,module,index,s1,s2\n",
+		"adapters.csv":   "task,layer,module,measure,value\n",
 	} {
 		if !strings.HasPrefix(one[name], header) {
 			t.Errorf("%s starts %q, want %q", name, one[name][:min(len(one[name]), 80)], header)
@@ -254,13 +277,13 @@ func TestWrite(t *testing.T) {
 	}
 	out := t.TempDir()
 	seen := &Results{}
-	if _, err := Write(context.Background(), dirs, out, nil, func(s []table.Similarity, p []table.Projection) error {
-		seen.Similarity, seen.Projection = append(seen.Similarity, s...), append(seen.Projection, p...)
+	if _, err := Write(context.Background(), dirs, similarity.Measures, "", out, nil, func(r Rows) error {
+		seen.Similarity, seen.Projection, seen.Adapters = append(seen.Similarity, r.Similarity...), append(seen.Projection, r.Projection...), append(seen.Adapters, r.Adapters...)
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(seen.Similarity, r.Similarity) || !slices.Equal(seen.Projection, r.Projection) {
+	if !slices.Equal(seen.Similarity, r.Similarity) || !slices.Equal(seen.Projection, r.Projection) || !slices.Equal(seen.Adapters, r.Adapters) || len(seen.Adapters) == 0 {
 		t.Error("other rows were seen than are")
 	}
 	s, _, err := table.Read[table.Similarity](filepath.Join(out, similarity.File))
@@ -270,6 +293,10 @@ func TestWrite(t *testing.T) {
 	p, meta, err := table.Read[table.Projection](filepath.Join(out, projection.File))
 	if err != nil || !slices.Equal(p, r.Projection) || meta["p"] != "3" || meta["sign"] != "abs" {
 		t.Errorf("projection: %d rows, metadata %v, %v, want %d", len(p), meta, err, len(r.Projection))
+	}
+	of, _, err := table.Read[table.Adapter](filepath.Join(out, similarity.AdaptersFile))
+	if err != nil || !slices.Equal(of, r.Adapters) {
+		t.Errorf("adapters: %d rows, %v, want %d", len(of), err, len(r.Adapters))
 	}
 	x, _, err := table.Read[table.Spectrum](filepath.Join(out, projection.SpectraFile))
 	if err != nil || !slices.Equal(x, r.Spectra) {
@@ -334,7 +361,7 @@ func TestNotes(t *testing.T) {
 			t.Errorf("notes %q lack %q", notes, want)
 		}
 	}
-	const perPair = 14*2 + 3 // measures of each side, and of the whole ΔW
+	const perPair = 15*2 + 5 // measures of each side, and of the whole ΔW
 	count := map[string]int{}
 	for _, row := range r.Similarity {
 		count[row.Module+" "+row.TaskJ]++

@@ -61,7 +61,7 @@ func TestVectors(t *testing.T) {
 		t.Fatalf("%v, %v, %v", dirs, notes, err)
 	}
 	got := map[string]float64{}
-	_, err = Adapters(context.Background(), dirs, []string{similarity.Grassmann, similarity.Cosine}, nil, func(m *Module) error {
+	_, err = Adapters(context.Background(), dirs, []string{similarity.Grassmann, similarity.Cosine}, "", nil, func(m *Module) error {
 		for _, r := range m.Similarity.Rows(nil, 0, m.Similarity.Pairs()) {
 			got[r.Side+" "+r.Measure] = r.Value
 		}

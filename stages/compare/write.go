@@ -9,19 +9,26 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"taskvec/internal/table"
-	"taskvec/stages/similarity"
 )
 
-// Write compares adapters by every measure, as Adapters does, and writes the rows into the folder
-// out, which is made: similarity, projection and spectra, each as Arrow and as CSV. It hands the first two
-// piece by piece to see as well. Rows are never all in memory. On an error, the files of an earlier
+// Rows are some rows of each table but the spectra.
+type Rows struct {
+	Similarity []table.Similarity
+	Projection []table.Projection
+	Adapters   []table.Adapter
+}
+
+// Write compares adapters by these measures, as Adapters does, and writes the rows into the folder
+// out, which is made: similarity, projection, spectra and adapters, each as Arrow and as CSV. It hands all but
+// the spectra piece by piece to see as well. Rows are never all in memory. On an error, the files of an earlier
 // comparison are left as they were.
-func Write(ctx context.Context, dirs []string, out string, progress func(done, total int64, note string),
-	see func([]table.Similarity, []table.Projection) error) (notes []string, err error) {
+func Write(ctx context.Context, dirs, measures []string, base, out string, progress func(done, total int64, note string),
+	see func(Rows) error) (notes []string, err error) {
 	seen := output{write: func(m *Module) error {
 		return errors.Join(
-			inPieces(m.Similarity.Pairs(), m.Similarity.Rows, func(rows []table.Similarity) error { return see(rows, nil) }),
-			inPieces(m.Projection.Pairs(), m.Projection.Rows, func(rows []table.Projection) error { return see(nil, rows) }))
+			inPieces(m.Similarity.Pairs(), m.Similarity.Rows, func(rows []table.Similarity) error { return see(Rows{Similarity: rows}) }),
+			inPieces(m.Projection.Pairs(), m.Projection.Rows, func(rows []table.Projection) error { return see(Rows{Projection: rows}) }),
+			see(Rows{Adapters: m.Adapters}))
 	}, end: func(bool) error { return nil }}
 	outputs := []output{seen}
 	defer func() {
@@ -29,7 +36,7 @@ func Write(ctx context.Context, dirs []string, out string, progress func(done, t
 			err = errors.Join(err, o.end(err == nil))
 		}
 	}()
-	return Adapters(ctx, dirs, similarity.Measures, progress, func(m *Module) error {
+	return Adapters(ctx, dirs, measures, base, progress, func(m *Module) error {
 		if len(outputs) == 1 { // not before the adapters are known to be good
 			files, err := create(out)
 			if err != nil {
@@ -62,12 +69,15 @@ func create(out string) ([]output, error) {
 	for _, ext := range []string{".arrow", ".csv"} {
 		add(file(out, "similarity"+ext, nil, func(m *Module) (int, appendRows[table.Similarity]) { return m.Similarity.Pairs(), m.Similarity.Rows }))
 		add(file(out, "projection"+ext, options.Metadata(), func(m *Module) (int, appendRows[table.Projection]) { return m.Projection.Pairs(), m.Projection.Rows }))
+		add(file(out, "adapters"+ext, nil, func(m *Module) (int, appendRows[table.Adapter]) {
+			return len(m.Adapters), func(dst []table.Adapter, from, to int) []table.Adapter { return append(dst, m.Adapters[from:to]...) }
+		}))
 		add(file(out, "spectra"+ext, nil, func(m *Module) (int, appendRows[table.Spectrum]) { return m.Projection.Pairs(), m.Projection.Spectra }))
 	}
 	return files, errors.Join(errs...)
 }
 
-// appendRows appends the rows of the pairs number from to to-1 to dst.
+// appendRows appends the rows of the pairs, or the rows, number from to to-1 to dst.
 type appendRows[T any] func(dst []T, from, to int) []T
 
 // file begins one file, under a name that it keeps until its end.

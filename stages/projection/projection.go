@@ -21,7 +21,7 @@ import (
 )
 
 // Kind is the projection stage: factors.arrow → projection.arrow and spectra.arrow.
-var Kind = pipeline.Kind{Name: "projection", Version: 2, Publish: "results", Resolve: resolve, Run: run}
+var Kind = pipeline.Kind{Name: "projection", Version: 3, Publish: "results", Resolve: resolve, Run: run}
 
 // Names of the files the stage writes. The metadata of File holds "p" and "sign".
 const (
@@ -47,10 +47,11 @@ const (
 	ECore         = "e_core"         // ‖Uᵀ·ΔW_j·V‖²/‖ΔW_j‖²: share inside both of the source's spaces
 	ECol          = "e_col"          // ‖Uᵀ·ΔW_j‖²/‖ΔW_j‖²: share inside its column space
 	ERow          = "e_row"          // ‖ΔW_j·V‖²/‖ΔW_j‖²: share inside its row space
+	SAR           = "sar"            // ‖U_lᵀ·ΔW_j‖/‖ΔW_j‖, the l leading axes leaving at most a twentieth of ‖ΔW_i‖, in [0, 1] (arXiv 2502.04959)
 )
 
 // Measures are all measures in the order of the rows.
-var Measures = []string{L1, L2, Lp, L1Unit, L2Unit, LpUnit, Rec, EntropySource, Entropy, Negatives, EDiag, ECore, ECol, ERow}
+var Measures = []string{L1, L2, Lp, L1Unit, L2Unit, LpUnit, Rec, EntropySource, Entropy, Negatives, EDiag, ECore, ECol, ERow, SAR}
 
 // matched are the measures that the matched null is given for, as MEASURE_null_mean, MEASURE_null_sd
 // and MEASURE_z.
@@ -289,7 +290,7 @@ func appendValues(dst []float64, p subspace.Projection, o Options) []float64 {
 		subspace.Lp(1, p.S1, s2), subspace.Lp(2, p.S1, s2), subspace.Lp(o.P, p.S1, s2),
 		subspace.Lp(1, unit1, unit2), subspace.Lp(2, unit1, unit2), subspace.Lp(o.P, unit1, unit2),
 		subspace.Rec(p.S1, s2), subspace.Entropy(p.S1), subspace.Entropy(s2), float64(subspace.Negatives(p.S2)),
-		p.Diag, p.Core, p.Col, p.Row)
+		p.Diag, p.Core, p.Col, p.Row, p.Aligned)
 }
 
 // certain is the relative spread of a null below which it is rounding: there is no chance, as where a

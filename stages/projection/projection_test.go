@@ -77,17 +77,17 @@ func TestRun(t *testing.T) {
 			"l1": 6, "l2": math.Sqrt(16 + 4), "lp": math.Cbrt(64 + 8),
 			"l1_unit": 0.1 + 0.05 + 0.15, "l2_unit": math.Sqrt(0.01 + 0.0025 + 0.0225), "lp_unit": math.Cbrt(0.001 + 0.000125 + 0.003375),
 			"rec": 0.5 + 0.25 + 0.1, "entropy_source": entropy(0.6, 0.3, 0.1), "entropy": entropy(0.5, 0.25, 0.25),
-			"negatives": 1, "e_diag": 1, "e_core": 1, "e_col": 1, "e_row": 1}},
+			"negatives": 1, "e_diag": 1, "e_core": 1, "e_col": 1, "e_row": 1, "sar": 1}},
 		{&experiment.ProjectionWith{P: 1, Sign: "clip"}, map[string]float64{
 			"l1": 7, "l2": 5, "lp": 7,
 			"l1_unit": 1.0/15 + 0.3 + 7.0/30, "l2_unit": math.Sqrt(1.0/225 + 0.09 + 49.0/900), "lp_unit": 1.0/15 + 0.3 + 7.0/30,
 			"rec": 0.6 + 0.1, "entropy_source": entropy(0.6, 0.3, 0.1), "entropy": entropy(2.0/3, 1.0/3),
-			"negatives": 1, "e_diag": 1, "e_core": 1, "e_col": 1, "e_row": 1}},
+			"negatives": 1, "e_diag": 1, "e_core": 1, "e_col": 1, "e_row": 1, "sar": 1}},
 		{&experiment.ProjectionWith{P: 2, Sign: "signed"}, map[string]float64{
 			"l1": 8, "l2": math.Sqrt(16 + 16), "lp": math.Sqrt(16 + 16),
 			"l1_unit": 0.1 + 0.55 + 0.15, "l2_unit": math.Sqrt(0.01 + 0.3025 + 0.0225), "lp_unit": math.Sqrt(0.01 + 0.3025 + 0.0225),
 			"rec": 0.5 + 0.25 + 0.1, "entropy_source": entropy(0.6, 0.3, 0.1), "entropy": entropy(0.5, 0.25, 0.25),
-			"negatives": 1, "e_diag": 1, "e_core": 1, "e_col": 1, "e_row": 1}},
+			"negatives": 1, "e_diag": 1, "e_core": 1, "e_col": 1, "e_row": 1, "sar": 1}},
 	} {
 		c.with.Pairs = [][]string{{"sum", "ner"}}
 		rows, spectra, meta, err := runStage(t, c.with, diagonal("m", "sum", 6, 3, 1), diagonal("m", "ner", 2, -1, 1))
@@ -184,7 +184,7 @@ func TestOptions(t *testing.T) {
 
 // Every constant is in the list, under the name that scripts of users know.
 func TestNames(t *testing.T) {
-	want := strings.Fields("l1 l2 lp l1_unit l2_unit lp_unit rec entropy_source entropy negatives e_diag e_core e_col e_row")
+	want := strings.Fields("l1 l2 lp l1_unit l2_unit lp_unit rec entropy_source entropy negatives e_diag e_core e_col e_row sar")
 	if !slices.Equal(Measures, want) {
 		t.Errorf("measures %v, want %v", Measures, want)
 	}

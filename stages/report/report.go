@@ -21,7 +21,7 @@ import (
 )
 
 // Kind is the report stage: similarity and projection → report.
-var Kind = pipeline.Kind{Name: "report", Version: 3, Publish: "report", Resolve: resolve, Run: run}
+var Kind = pipeline.Kind{Name: "report", Version: 4, Publish: "report", Resolve: resolve, Run: run}
 
 // settings determine a report besides its inputs.
 type settings struct {
@@ -67,6 +67,7 @@ type Input struct {
 	Published  *Published
 	Similarity []table.Similarity
 	Projection []table.Projection
+	Adapters   []table.Adapter
 	Curves     []table.Curve  // empty when the adapters were trained elsewhere
 	Builds     []build.Report // empty likewise
 	Trainings  []Training     // empty likewise
@@ -92,7 +93,9 @@ func run(_ context.Context, w *pipeline.Work) error {
 		var err error
 		switch i.Uses {
 		case "similarity":
-			in.Similarity, _, err = table.Read[table.Similarity](filepath.Join(i.Dir, "similarity.arrow"))
+			if in.Similarity, _, err = table.Read[table.Similarity](filepath.Join(i.Dir, "similarity.arrow")); err == nil {
+				in.Adapters, _, err = table.Read[table.Adapter](filepath.Join(i.Dir, "adapters.arrow"))
+			}
 		case "projection":
 			in.Projection, _, err = table.Read[table.Projection](filepath.Join(i.Dir, "projection.arrow"))
 		case "collect":

@@ -198,6 +198,7 @@ func (in *Input) tables() ([]*Table, error) {
 	out := []*Table{in.projectionTable(), in.entropyTable()}
 	out = append(out, in.distanceTables()...)
 	out = append(out, in.nullTables()...)
+	out = append(out, in.sharingTable(), in.adaptersTable())
 	cluster, err := in.clusterTable()
 	if err != nil {
 		return nil, err

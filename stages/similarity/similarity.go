@@ -1,5 +1,6 @@
 // Package similarity is the stage that measures how far apart two tasks of one model are: the
-// symmetric distances of package subspace, for each pair of tasks and each module.
+// symmetric distances of package subspace, for each pair of tasks and each module. Beside them it
+// measures every adapter by itself, and against the base model's weights where these are at hand.
 //
 // It averages nothing and judges nothing; the report does.
 package similarity
@@ -18,14 +19,17 @@ import (
 	"taskvec/stages/collect"
 )
 
-// Kind is the similarity stage: factors.arrow → similarity.arrow.
-var Kind = pipeline.Kind{Name: "similarity", Version: 2, Publish: "results", Resolve: resolve, Run: run}
+// Kind is the similarity stage: factors.arrow and base models → similarity.arrow and adapters.arrow.
+var Kind = pipeline.Kind{Name: "similarity", Version: 3, Publish: "results", Resolve: resolve, Run: run}
 
-// File is the name of the file the stage writes.
-const File = "similarity.arrow"
+// Names of the files the stage writes.
+const (
+	File         = "similarity.arrow"
+	AdaptersFile = "adapters.arrow"
+)
 
-// The measures' names, as in similarity.arrow. All but Phi and those of the null are distances: 0 for
-// a task and itself.
+// The measures' names, as in similarity.arrow. All but Phi, Alignment, STI and those of the null are
+// distances: 0 for a task and itself.
 const (
 	Grassmann      = "grassmann"           // √Σθ², the geodesic distance of the spaces (arXiv 2503.05491, eq. 10)
 	GrassmannSum   = "grassmann_sum"       // Σθ, in radians
@@ -44,6 +48,9 @@ const (
 	Cosine         = "cosine"              // 1 − ⟨ΔW_i,ΔW_j⟩/(‖ΔW_i‖‖ΔW_j‖), in [0, 2]
 	L2             = "l2"                  // ‖ΔW_i−ΔW_j‖_F
 	SpectralL2     = "spectral_l2"         // ‖S_i−S_j‖₂
+	Alignment      = "knots_alignment"     // ‖ΔW_iᵀΔW_j‖²/(‖ΔW_iΔW_iᵀ‖‖ΔW_jΔW_jᵀ‖) in [0, 1], and of the transposes (arXiv 2410.19735)
+	STI            = "sti"                 // singular task interference ‖(UᵀU−I)Σ(VᵀV−I)‖₁ (arXiv 2412.00081)
+	SignConflict   = "sign_conflict"       // share of the entries of ΔW_i and ΔW_j with opposite signs (arXiv 2306.01708)
 )
 
 // angular are the measures that are functions of the angles of one side, in their order.
@@ -56,13 +63,16 @@ var angular = []struct {
 	{BinetCauchy, subspace.BinetCauchy}, {Procrustes, subspace.Procrustes}, {Projection, subspace.ProjectionDistance},
 }
 
-// Measures are all measures in the order of the rows. Those up to Phi are taken for the column and
+// Measures are all measures in the order of the rows. Those up to Alignment are taken for the column and
 // the row space; the others are of the whole ΔW and given once, with side column.
-var Measures = append(slices.Clone(sided), Cosine, L2, SpectralL2)
+var Measures = slices.Concat(Factored, []string{SignConflict})
 
-// sided are the measures taken for each side: those of angular, the null's, and phi.
+// Factored are the measures that take ΔW's factors alone: all but the last, which looks at every entry.
+var Factored = slices.Concat(sided, []string{Cosine, L2, SpectralL2, STI})
+
+// sided are the measures taken for each side: those of angular, the null's, phi and the alignment.
 var sided = []string{Grassmann, GrassmannSum, GrassmannPaper, Chordal, Asimov, FubiniStudy, Martin, BinetCauchy,
-	Procrustes, Projection, NullMean, NullSD, Z, Phi}
+	Procrustes, Projection, NullMean, NullSD, Z, Phi, Alignment}
 
 // Sides of a similarity, as in similarity.arrow.
 const (
@@ -77,7 +87,14 @@ type settings struct {
 
 func resolve(e *experiment.Experiment, s *experiment.Stage, _ pipeline.Cell) (any, map[string]string, error) {
 	measures, err := chosen(s.With.(*experiment.SimilarityWith).Measures)
-	return settings{measures, e.Seed}, nil, err
+	// The bytes of a base model from outside are in the keys of the trainings, which are inputs.
+	paths := map[string]string{}
+	for _, m := range e.Models {
+		if m.Local() {
+			paths[basePath+m.Name] = e.Resolve(m.Base)
+		}
+	}
+	return settings{measures, e.Seed}, paths, err
 }
 
 // chosen returns the measures asked for, all when none is, in the order of Measures.
@@ -101,32 +118,50 @@ func run(ctx context.Context, w *pipeline.Work) error {
 	if err != nil {
 		return err
 	}
-	rows, err := Compute(ctx, layout, set.Measures, set.Seed, w.Progress)
+	bases := basesOf(w, layout)
+	defer bases.Close()
+	rows, adapters, err := Compute(ctx, layout, set.Measures, bases, set.Seed, w.Progress)
 	if err != nil {
 		return err
 	}
-	return table.Write(filepath.Join(w.Dir, File), rows, nil)
+	if err := table.Write(filepath.Join(w.Dir, File), rows, nil); err != nil {
+		return err
+	}
+	return table.Write(filepath.Join(w.Dir, AdaptersFile), adapters, nil)
 }
 
 // Compute returns the measures, all when none is named, of every pair of tasks of every model,
-// ordered by model, layer, module, pair, measure and side; seed is the null's. Factors without any pair are an error.
-func Compute(ctx context.Context, l *collect.Layout, measures []string, seed int64, progress func(done, total int64, note string)) ([]table.Similarity, error) {
+// ordered by model, layer, module, pair, measure and side, and those of every adapter; seed is the null's.
+// Factors without any pair are an error.
+func Compute(ctx context.Context, l *collect.Layout, measures []string, bases *Bases, seed int64, progress func(done, total int64, note string)) ([]table.Similarity, []table.Adapter, error) {
 	measures, err := chosen(measures)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	modules, err := collect.Each(ctx, l, progress, func(m *collect.Module) (*Values, error) { return Of(m, measures, seed) })
+	type numbers struct {
+		pairs    *Values
+		adapters []table.Adapter
+	}
+	modules, err := collect.Each(ctx, l, progress, func(m *collect.Module) (n numbers, err error) {
+		if n.pairs, err = Of(m, measures, seed); err != nil {
+			return n, err
+		}
+		n.adapters, err = bases.Adapters(m, seed)
+		return n, err
+	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var rows []table.Similarity
-	for _, v := range modules {
-		rows = v.Rows(slices.Grow(rows, len(v.values)), 0, v.Pairs())
+	var adapters []table.Adapter
+	for _, m := range modules {
+		rows = m.pairs.Rows(slices.Grow(rows, len(m.pairs.values)), 0, m.pairs.Pairs())
+		adapters = append(adapters, m.adapters...)
 	}
 	if len(rows) == 0 {
-		return nil, errors.New("no two tasks of one model to compare: distances take at least two adapters")
+		return nil, nil, errors.New("no two tasks of one model to compare: distances take at least two adapters")
 	}
-	return rows, nil
+	return rows, adapters, nil
 }
 
 // Values are measures of every pair of tasks at one module, which become rows when they are needed:
@@ -165,12 +200,19 @@ func Of(m *collect.Module, measures []string, seed int64) (*Values, error) {
 	}
 	v.values = make([]float64, len(v.pairs)*len(v.columns))
 	null := slices.ContainsFunc(measures, func(name string) bool { return slices.Contains([]string{NullMean, NullSD, Z}, name) })
+	var conflicts subspace.Matrix
+	if slices.Contains(measures, SignConflict) {
+		conflicts = m.Set.SignConflicts()
+	}
 	err := collect.Spread(len(v.pairs), func(from, to int) error {
 		all := make([]float64, len(Measures)+len(sided))
 		for p := from; p < to; p++ {
 			i, j := v.pairs[p][0], v.pairs[p][1]
 			if err := pairValues(all, m.Set, null, seed, i, j); err != nil {
 				return fmt.Errorf("compare %s and %s at %s: %w", m.Tasks[i], m.Tasks[j], m.Name, err)
+			}
+			if conflicts.Rows > 0 {
+				all[len(Factored)] = conflicts.Row(i)[j]
 			}
 			for c, k := range at {
 				v.values[p*len(at)+c] = all[k]
@@ -184,8 +226,8 @@ func Of(m *collect.Module, measures []string, seed int64) (*Values, error) {
 	return v, nil
 }
 
-// pairValues puts the measures of a pair of updates into all: in the order of Measures, and then those of
-// sided for the row space. The null is simulated only where it is asked for.
+// pairValues puts the measures of a pair of updates into all: in the order of Measures, but for the
+// last, and then those of sided for the row space. The null is simulated only where it is asked for.
 func pairValues(all []float64, s *subspace.Set, simulate bool, seed int64, i, j int) error {
 	for side, values := range [][]float64{subspace.Column: all, subspace.Row: all[len(Measures):]} {
 		side := subspace.Side(side)
@@ -206,9 +248,9 @@ func pairValues(all []float64, s *subspace.Set, simulate bool, seed int64, i, j 
 				z = (values[0] - null.Mean) / null.SD
 			}
 		}
-		copy(values[len(angular):], []float64{null.Mean, null.SD, z, s.Phi(side, i, j)})
+		copy(values[len(angular):], []float64{null.Mean, null.SD, z, s.Phi(side, i, j), s.Alignment(side, i, j)})
 	}
-	copy(all[len(sided):], []float64{s.Cosine(i, j), s.L2(i, j), s.SpectralL2(i, j)})
+	copy(all[len(sided):], []float64{s.Cosine(i, j), s.L2(i, j), s.SpectralL2(i, j), s.TaskInterference(i, j)})
 	return nil
 }
 

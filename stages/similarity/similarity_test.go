@@ -84,12 +84,14 @@ func TestRun(t *testing.T) {
 			{"grassmann_null_mean", func(float64) float64 { return null.Mean }}, {"grassmann_null_sd", func(float64) float64 { return null.SD }},
 			{"grassmann_z", func(t float64) float64 { return (t - null.Mean) / null.SD }},
 			{"phi", func(t float64) float64 { return math.Cos(t) * math.Cos(t) }},
+			{"knots_alignment", func(t float64) float64 { return math.Cos(t) * math.Cos(t) }},
 		} {
 			rows = append(rows, row(i, j, layer, "column", d.name, d.of(u)), row(i, j, layer, "row", d.name, d.of(v)))
 		}
 		return append(rows, row(i, j, layer, "column", "cosine", 1-cosine),
 			row(i, j, layer, "column", "l2", math.Sqrt(si*si+sj*sj-2*si*sj*cosine)),
-			row(i, j, layer, "column", "spectral_l2", math.Abs(si-sj)))
+			row(i, j, layer, "column", "spectral_l2", math.Abs(si-sj)),
+			row(i, j, layer, "column", "sti", (si+sj)*math.Abs(cosine)))
 	}
 	want := slices.Concat(
 		all("ner", "sum", 0, 0.5, 1, 3, 2, math.Cos(0.5)*math.Cos(1)),
@@ -102,7 +104,7 @@ func TestRun(t *testing.T) {
 		measures []string
 		want     []table.Similarity
 	}{
-		{nil, want},
+		{Factored, want},
 		{[]string{"l2", "grassmann", "l2"}, slices.DeleteFunc(slices.Clone(want), func(r table.Similarity) bool {
 			return r.Measure != "l2" && r.Measure != "grassmann"
 		})},

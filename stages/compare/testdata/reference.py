@@ -1,9 +1,10 @@
 """The definitions of every measure, in NumPy and SciPy on ΔW formed in full.
 
-usage: reference.py P SIGN ADAPTER... > rows.csv
+usage: reference.py P SIGN BASE ADAPTER... > rows.csv
 
-Reads PEFT folders itself and prints a line table,task_i,task_j,layer,module,what,value for every
-row that a comparison of them has. It is slow and plain on purpose: it is what the Go code is
+Reads PEFT folders and the base model's itself and prints a line
+table,task_i,task_j,layer,module,what,value for every row that a comparison of them has (task_j is
+empty for measures of one adapter). It is slow and plain on purpose: it is what the Go code is
 tested against.
 """
 
@@ -35,6 +36,16 @@ def tensors(path):
                 raw, {"F64": "<f8", "F32": "<f4", "F16": "<f2"}[t["dtype"]]
             )
         out[name] = v.astype(np.float64).reshape(t["shape"])
+    return out
+
+
+def weights(folder):
+    """(layer, type) -> W₀ of the base model."""
+    t = tensors(os.path.join(folder, "model.safetensors"))
+    out = {}
+    for name, w in t.items():
+        m = re.match(r"model\.layers\.(\d+)\..*?(\w+)\.weight$", name)
+        out[int(m[1]), m[2]] = w
     return out
 
 
@@ -101,6 +112,49 @@ def distances(theta, u, v):
     }
 
 
+def alignment(a, b):
+    """Linear CKA of the coordinates (a row a direction) in the joint basis of KnOTS, which is formed."""
+    _, s, vt = np.linalg.svd(np.hstack([a, b]), full_matrices=False)
+    x = s[:, None] * vt
+    x, y = x[:, : a.shape[1]], x[:, a.shape[1] :]
+    return np.linalg.norm(y.T @ x) ** 2 / (
+        np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)
+    )
+
+
+def interference(d):
+    """Singular task interference of decompositions, as the paper writes it."""
+    u, v = np.hstack([x[0] for x in d]), np.hstack([x[2] for x in d])
+    s = np.diag(np.concatenate([x[1] for x in d]))
+    one = np.eye(len(s))
+    return np.sum(np.abs((u.T @ u - one) @ s @ (v.T @ v - one)))
+
+
+def aligned(d, w):
+    """Subspace alignment ratio of w with the leading directions of a decomposition."""
+    u, s, _ = d
+    left = np.sqrt(np.append(np.cumsum(s[::-1] ** 2)[::-1], 0))
+    k = int(np.argmax(left <= 0.05 * left[0]))
+    return np.linalg.norm(u[:, :k] @ u[:, :k].T @ w) / np.linalg.norm(w)
+
+
+def single(d, w0):
+    """Every measure of one adapter; ΔW is the product of the decomposition."""
+    u, s, v = d
+    w = u * s @ v.T
+    p = s / np.sum(s)
+    tuned, base = np.linalg.svd(w0 + w)[0], np.linalg.svd(w0, full_matrices=False)[0]
+    cosines = np.max(np.abs(base.T @ tuned[:, :10]), axis=0)
+    return {
+        "norm": np.linalg.norm(w),
+        "rank": len(s),
+        "stable_rank": np.linalg.norm(w) ** 2 / np.linalg.norm(w, 2) ** 2,
+        "effective_rank": np.exp(-np.sum(p * np.log(p))),
+        "amplification": np.linalg.norm(w) / np.linalg.norm(u.T @ w0 @ v),
+        "intruders": np.sum(cosines < 0.5),
+    }
+
+
 def unit(s):
     total = np.sum(np.abs(s))
     return s / total if total > 0 else s  # a spectrum of zeros stays one
@@ -120,13 +174,16 @@ def entropy(s):
 
 def main():
     p, sign = float(sys.argv[1]), sys.argv[2]
-    folders = sys.argv[3:]
+    base, folders = weights(sys.argv[3]), sys.argv[4:]
     names = [os.path.basename(f) for f in folders]
     all_updates = [updates(f) for f in folders]
     for layer, kind in sorted(all_updates[0]):
         where = f"{layer},{kind}"
         w = [d[layer, kind] for d in all_updates]
         d = [svd(x) for x in w]
+        for i in range(len(w)):
+            for name, value in single(d[i], base[layer, kind]).items():
+                print(f"adapters,{names[i]},,{where},{name},{float(value)!r}")
         for i in range(len(w)):
             for j in range(len(w)):
                 if i == j:
@@ -139,6 +196,13 @@ def main():
                         theta = angles(d[i][k], d[j][k])
                         for name, value in distances(theta, d[i][k], d[j][k]).items():
                             print(f"similarity,{pair},{side} {name},{float(value)!r}")
+                    for name, value in {
+                        "column knots_alignment": alignment(w[i], w[j]),
+                        "row knots_alignment": alignment(w[i].T, w[j].T),
+                        "column sti": interference([d[i], d[j]]),
+                        "column sign_conflict": np.mean(w[i] * w[j] < 0),
+                    }.items():
+                        print(f"similarity,{pair},{name},{float(value)!r}")
                     print(
                         f"similarity,{pair},column cosine,{float(1 - np.sum(w[i] * w[j]) / (ni * nj))!r}"
                     )
@@ -173,6 +237,7 @@ def main():
                     "e_core": np.linalg.norm(core) ** 2 / nj**2,
                     "e_col": np.linalg.norm(u.T @ w[j]) ** 2 / nj**2,
                     "e_row": np.linalg.norm(w[j] @ v) ** 2 / nj**2,
+                    "sar": aligned(d[i], w[j]),
                 }
                 for name, value in values.items():
                     print(f"projection,{pair},{name},{float(value)!r}")

@@ -240,17 +240,17 @@ func TestRealOllamaParity(t *testing.T) {
 	t.Logf("all %d prompts are the same tokens", len(all))
 	// The server's own import of the folder reads others.
 	s.ImportModel(t, "base-imported", model)
-	same, unmarked := 0, 0
+	same, begun := 0, 0
 	for i, a := range engine(t, s, "base-imported", all) {
-		if slices.Equal(a.Tokens, k.Encode(all[i])) {
+		if tokens := k.Encode(all[i]); slices.Equal(a.Tokens, tokens) {
 			same++
-		}
-		if a.Tokens[0] != k.Encode(all[i])[0] {
-			unmarked++
+		} else if a.Tokens[0] != tokens[0] {
+			begun++
 		}
 	}
-	if same > 0 || unmarked > 0 {
-		t.Errorf("Ollama's own import of the base model reads %d of %d prompts as the same tokens, and begins %d with a start token: its faults are mended, so drop this and the words about them in docs/ollama.md", same, len(all), unmarked)
+	t.Logf("Ollama's own import of the base model reads %d of %d prompts as the same tokens, and begins %d with a start token", same, len(all), begun)
+	if same > len(all)/2 || begun > 0 {
+		t.Errorf("the faults of Ollama's own import of the base model are mended, it seems: then drop this and the words about them in docs/ollama.md")
 	}
 
 	// Closer than the 0.01 that f16 is asked for: it also has to tell what the import spoils.

@@ -1,0 +1,133 @@
+package subspace
+
+import (
+	"math"
+	"math/bits"
+)
+
+// How far two updates are in each other's way when they are merged.
+
+// Alignment returns ‖ΔW_iᵀΔW_j‖_F²/(‖ΔW_iΔW_iᵀ‖_F·‖ΔW_jΔW_jᵀ‖_F) for the column side, and with rows and
+// columns exchanged for the row side: how far two updates put their weight on one set of directions,
+// in [0, 1], whatever their sizes. In the joint basis U of KnOTS, [ΔW_i ΔW_j] = U·Σ·[V_iᵀ V_jᵀ]
+// (arXiv 2410.19735), it is the linear CKA (Kornblith et al. 2019) of the coordinates Σ·V_iᵀ and
+// Σ·V_jᵀ, a row a direction of the basis; on the row side that of the two updates' outputs for white inputs.
+// Neither needs the basis. It is 0 when an update is zero.
+func (s *Set) Alignment(side Side, i, j int) float64 {
+	a, b := s.of[i].S, s.of[j].S
+	sum, squares := 0.0, fourths(a)*fourths(b)
+	if squares == 0 {
+		return 0
+	}
+	for p, sp := range a {
+		for q, v := range s.products(side, i, j, p) {
+			v *= sp / a[0] * b[q] / b[0]
+			sum += v * v
+		}
+	}
+	return min(1, sum/math.Sqrt(squares))
+}
+
+// fourths returns Σ(S/S_max)⁴ of a descending spectrum.
+func fourths(s []float64) float64 {
+	sum := 0.0
+	for _, v := range s {
+		square := v / s[0] * v / s[0]
+		sum += square * square
+	}
+	return sum
+}
+
+// TaskInterference returns the singular task interference ‖(UᵀU − I)·Σ·(VᵀV − I)‖₁ of two updates,
+// U = [U_i U_j], V = [V_i V_j], Σ their singular values and ‖·‖₁ the sum of the absolute values
+// (arXiv 2412.00081, eq. 4). Of two, UᵀU − I has the blocks U_iᵀU_j alone, so that it is the sum over
+// the entries of U_iᵀ·ΔW_j·V_i and U_jᵀ·ΔW_i·V_j. It grows with the updates' sizes.
+func (s *Set) TaskInterference(i, j int) float64 {
+	return s.coreSum(i, j) + s.coreSum(j, i)
+}
+
+// coreSum returns the sum of the absolute values of the entries of U_iᵀ·ΔW_j·V_i.
+func (s *Set) coreSum(i, j int) float64 {
+	sum := 0.0
+	weighted := make([]float64, s.of[j].Rank())
+	for p := range s.of[i].S {
+		for q, v := range s.products(Column, i, j, p) {
+			weighted[q] = v * s.of[j].S[q]
+		}
+		for l := range s.of[i].S {
+			sum += math.Abs(dot(weighted, s.products(Row, i, j, l)))
+		}
+	}
+	return sum
+}
+
+// SignConflicts returns for every two updates the share of the entries of ΔW at which they have opposite
+// signs (arXiv 2306.01708, without its trimming), Len × Len: about 1/2 for unrelated updates. An
+// entry of the size of rounding errors has no sign. Entries are formed from the singular triples a
+// few rows at a time.
+func (s *Set) SignConflicts() Matrix {
+	out := NewMatrix(len(s.of), len(s.of))
+	if len(s.of) == 0 {
+		return out
+	}
+	rows, cols := s.of[0].U.Cols, s.of[0].V.Cols
+	conflicts := make([]int, len(out.Data))
+	const atATime = 16
+	words := (min(atATime, rows)*cols + 63) / 64
+	signs := make([][2][]uint64, len(s.of)) // of each update: which entries are positive and which negative
+	for i := range signs {
+		signs[i] = [2][]uint64{make([]uint64, words), make([]uint64, words)}
+	}
+	y := NewMatrix(min(atATime, rows), cols)
+	for from := 0; from < rows; from += atATime {
+		block := Matrix{min(atATime, rows-from), cols, y.Data[:min(atATime, rows-from)*cols]}
+		for i, d := range s.of {
+			c := NewMatrix(block.Rows, d.Rank())
+			for r := range c.Rows {
+				for k, v := range d.S {
+					c.Row(r)[k] = v * d.U.Row(k)[from+r]
+				}
+			}
+			combine(block, c, d.V)
+			pack(signs[i], block.Data, d.tolerance())
+		}
+		for i := range signs {
+			for j := range i {
+				conflicts[i*len(signs)+j] += opposite(signs[i], signs[j])
+			}
+		}
+	}
+	for i := range signs {
+		for j := range i {
+			share := float64(conflicts[i*len(signs)+j]) / float64(rows) / float64(cols)
+			out.Row(i)[j], out.Row(j)[i] = share, share
+		}
+	}
+	return out
+}
+
+// pack sets the bits of the positive and the negative elements of x, those of at most the size of noise
+// being neither.
+func pack(signs [2][]uint64, x []float64, noise float64) {
+	for w := range signs[0] {
+		part := x[min(64*w, len(x)):min(64*w+64, len(x))]
+		var negative, none uint64
+		for b, v := range part {
+			negative |= math.Float64bits(v) >> 63 << b
+			if math.Abs(v) <= noise {
+				none |= 1 << b
+			}
+		}
+		some := ^none & (1<<len(part) - 1) // 1<<64 is 0
+		signs[0][w], signs[1][w] = some&^negative, some&negative
+	}
+}
+
+// opposite counts the entries that are positive in one and negative in the other.
+func opposite(a, b [2][]uint64) int {
+	n := 0
+	for w, positive := range a[0] {
+		n += bits.OnesCount64(positive&b[1][w] | a[1][w]&b[0][w])
+	}
+	return n
+}

@@ -1,0 +1,93 @@
+package report
+
+import (
+	"slices"
+
+	"taskvec/internal/experiment"
+)
+
+// adaptersTable says of each adapter how large its change is, how many directions it has, and how it
+// stands to the base model's weights: means over the layers of each module type.
+func (in *Input) adaptersTable() *Table {
+	t := &Table{
+		Name:  "adapters",
+		Title: "The adapters: size, directions, and the base model's weights",
+		Notes: []string{
+			"Means over the layers of a module type, and over seeds. Size: ‖ΔW‖. Stable rank: ‖ΔW‖²/‖ΔW‖₂² of Frobenius and spectral norm; effective rank: the exponential of the spectrum's entropy. Both are 1 when one direction has all the weight and k, the rank, when all weigh the same.",
+			"Amplification: ‖ΔW‖/‖UᵀW₀V‖, how much larger the change is than what the base model has in the change's own directions (LoRA, section 7.3). Intruders: how many of the 10 leading left singular vectors of W₀ + ΔW have no like among those of W₀ (largest cosine below 1/2; arXiv 2410.21228). Both take the base model's weights.",
+		},
+		Columns: []string{"model", "task", "module", "size", "rank", "stable rank", "effective rank", "amplification", "intruders"},
+	}
+	measures := []string{"norm", "rank", "stable_rank", "effective_rank", "amplification", "intruders"}
+	type place struct{ model, task, module string }
+	var places []place
+	means := map[place][]sum{}
+	for _, r := range in.Adapters {
+		k := place{r.Model, experiment.TaskOf(r.Task), r.Module}
+		if means[k] == nil {
+			places, means[k] = append(places, k), make([]sum, len(measures))
+		}
+		if i := slices.Index(measures, r.Measure); i >= 0 {
+			means[k][i].total += r.Value
+			means[k][i].n++
+		}
+	}
+	slices.SortStableFunc(places, func(a, b place) int { // rows come by layer
+		if a.model != b.model {
+			return slices.Index(in.Results.Models, a.model) - slices.Index(in.Results.Models, b.model)
+		}
+		tasks := in.Results.Tasks[a.model]
+		return slices.Index(tasks, a.task) - slices.Index(tasks, b.task)
+	})
+	for _, k := range places {
+		row := []Cell{text(k.model), text(k.task), text(k.module)}
+		for _, s := range means[k] {
+			if s.n == 0 {
+				row = append(row, Cell{})
+			} else {
+				row = append(row, number(s.total/float64(s.n)))
+			}
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return in.finish(t)
+}
+
+// sharingTable sets beside each other what two tasks have in common by the measures that merging
+// methods go by.
+func (in *Input) sharingTable() *Table {
+	t := &Table{
+		Name:  "sharing",
+		Title: "What two tasks share, and how they would be in each other's way when merged",
+		Notes: []string{
+			"φ: share of the smaller column space that lies in the other. Alignment: how far both put their weight on the same column directions, those of the joint basis of KnOTS (arXiv 2410.19735); 0 to 1. SAR: share of j's norm in the leading column directions of i (subspace alignment ratio, arXiv 2502.04959), and of i's in those of j.",
+			"STI: singular task interference (arXiv 2412.00081), which grows with the adapters' sizes. Sign conflict: share of the entries of ΔW with opposite signs (TIES, arXiv 2306.01708); unrelated tasks have 0.5.",
+			"Averaged over layers and then over module types.",
+		},
+		Columns: []string{"model", "i, j", "φ", "alignment", "SAR i → j", "SAR j → i", "STI", "sign conflict"},
+	}
+	for _, model := range in.Results.Models {
+		tasks := in.Results.Tasks[model]
+		for i, a := range tasks {
+			for _, b := range tasks[i+1:] {
+				row := make([]Cell, len(t.Columns))
+				row[0], row[1] = text(model), text(a+", "+b)
+				for c, measure := range map[int]string{2: "phi", 3: "knots_alignment", 6: "sti", 7: "sign_conflict"} {
+					if v, ok := in.Results.pairDistance(model, measure, a, b); ok {
+						row[c] = number(v)
+					}
+				}
+				for c, k := range map[int]pair{4: {model, a, b}, 5: {model, b, a}} {
+					if v, ok := in.Results.Projection("sar", k); ok {
+						row[c] = number(v)
+					}
+				}
+				if slices.ContainsFunc(row[2:], func(c Cell) bool { return c.IsNumber }) {
+					t.Rows = append(t.Rows, row)
+				}
+			}
+		}
+	}
+	t.Notes = append(t.Notes, in.noiseNotes(&in.Results.noise.distances, in.Results.Models, "phi", "knots_alignment", "sti", "sign_conflict")...)
+	return in.finish(t)
+}
