@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
@@ -184,8 +185,11 @@ func (c *compiler) dag() wfv1.Template {
 	return t
 }
 
-// TaskName is what a job is called in a workflow.
-func TaskName(j *pipeline.Job) string { return strings.ReplaceAll(j.Name, "/", "-") }
+// unnamable is what stands in the name of a job and not in that of a task.
+var unnamable = regexp.MustCompile(`[^a-z0-9-]`)
+
+// TaskName is what a job is called in a workflow: a label of RFC 1123.
+func TaskName(j *pipeline.Job) string { return unnamable.ReplaceAllString(j.Name, "-") }
 
 // checkNames wants names that Kubernetes takes and no two of which are the same.
 func (c *compiler) checkNames(w *wfv1.Workflow) {

@@ -138,7 +138,7 @@ the workspace's store is done.
 	root.AddCommand(
 		newValidateCommand(e), newPlanCommand(e), newStatusCommand(e), newLogsCommand(e), newWhyCommand(e),
 		newCompareCommand(e), newCorpusCommand(e), newDoctorCommand(e), newExamplesCommand(e), newExportCommand(e), newReportCommand(e),
-		newCompileCommand(e), newJobCommand(e), newInstallCommand(e), newFinishCommand(e),
+		newCompileCommand(e), newJobCommand(e), newInstallCommand(e), newFinishCommand(e), newGCCommand(e),
 	)
 	return root
 }

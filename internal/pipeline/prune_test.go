@@ -1,0 +1,51 @@
+package pipeline
+
+import (
+	"context"
+	"testing"
+)
+
+// TestPruneLeavesHeld leaves alone what somebody works on, dry or not, and takes it afterwards.
+func TestPruneLeavesHeld(t *testing.T) {
+	kinds := arithmetic(nil)
+	w := Workspace{Dir: t.TempDir()}
+	old := plan(t, chain("a"), kinds)
+	if err := (&Runner{Workspace: w, Jobs: 1}).Run(context.Background(), old); err != nil {
+		t.Fatal(err)
+	}
+	kinds[0].Version++
+	now := plan(t, chain("a"), kinds)
+	prune := func(dry bool, want ...string) {
+		t.Helper()
+		removed, err := w.Prune(now, dry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := map[string]bool{}
+		for _, g := range removed {
+			names[g.Job] = true
+		}
+		for _, name := range want {
+			if !names[name] {
+				t.Errorf("%s is not among %v", name, removed)
+			}
+		}
+		if len(removed) != len(want) {
+			t.Errorf("%d removed, want %v", len(removed), want)
+		}
+	}
+	held, _, err := w.acquire(old.Job("total").Key)
+	if err != nil || held == nil {
+		t.Fatal(err)
+	}
+	prune(true, "numbers/a", "doubled/a")
+	prune(false, "numbers/a", "doubled/a")
+	if !w.Has(old.Job("total").Key) || w.Has(old.Job("doubled/a").Key) {
+		t.Error("what is held is removed, or the rest is not")
+	}
+	if err := held.release(); err != nil {
+		t.Fatal(err)
+	}
+	prune(false, "total")
+	prune(false)
+}
