@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"taskvec/tasks", "taskvec/internal/adapter", "taskvec/internal/table", "taskvec/internal/trainer"},
 	{"taskvec/datasets/sample/notation"},
 	{"taskvec/datasets/sample", "taskvec/datasets/ontonotes"},
-	{"taskvec/datasets", "taskvec/internal/subspace", "taskvec/internal/stats", "taskvec/internal/tokenizer"},
+	{"taskvec/datasets", "taskvec/internal/score", "taskvec/internal/subspace", "taskvec/internal/stats", "taskvec/internal/tokenizer"},
 }
 
 // sameLayer are the imports within a layer.
