@@ -9,10 +9,11 @@ import (
 	"taskvec/stages/projection"
 	"taskvec/stages/report"
 	"taskvec/stages/similarity"
+	"taskvec/stages/summarize"
 	"taskvec/stages/train"
 )
 
 // kinds are the kinds of stage an experiment can use.
 var kinds = []pipeline.Kind{
-	build.Kind, fetch.Kind, pretrain.Kind, train.Kind, collect.Kind, similarity.Kind, projection.Kind, report.Kind,
+	summarize.Kind, build.Kind, fetch.Kind, pretrain.Kind, train.Kind, collect.Kind, similarity.Kind, projection.Kind, report.Kind,
 }

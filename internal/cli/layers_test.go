@@ -17,7 +17,8 @@ var layers = [][]string{
 	{"taskvec/internal/cli"},
 	{"taskvec/stages/compare"},
 	{"taskvec/stages/build", "taskvec/stages/fetch", "taskvec/stages/pretrain", "taskvec/stages/train", "taskvec/stages/train/embedded",
-		"taskvec/stages/collect", "taskvec/stages/similarity", "taskvec/stages/projection", "taskvec/stages/report"},
+		"taskvec/stages/collect", "taskvec/stages/similarity", "taskvec/stages/projection", "taskvec/stages/report", "taskvec/stages/summarize"},
+	{"taskvec/internal/answers"},
 	{"taskvec/internal/ollama", "taskvec/internal/argo"},
 	{"taskvec/internal/pipeline", "taskvec/internal/container"},
 	{"taskvec/internal/experiment"},
@@ -34,6 +35,8 @@ var sameLayer = map[string][]string{
 	"taskvec/stages/fetch":    {"taskvec/stages/pretrain"},
 	"taskvec/stages/pretrain": {"taskvec/stages/build", "taskvec/stages/train/embedded"},
 	"taskvec/stages/report":   {"taskvec/stages/build"},
+	// Summaries are written of the documents that examples are built of.
+	"taskvec/stages/summarize": {"taskvec/stages/build"},
 	// The two comparing stages go by the layout of factors that the collecting one makes.
 	"taskvec/stages/similarity": {"taskvec/stages/collect", "taskvec/stages/pretrain"},
 	"taskvec/stages/projection": {"taskvec/stages/collect"},

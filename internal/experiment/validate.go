@@ -33,7 +33,7 @@ func (d *decoder) name(path, what, s string) {
 // validate reports what is wrong with a decoded experiment beyond the types of its fields.
 func (d *decoder) validate(e *Experiment) {
 	d.name("experiment", "the experiment's name", e.Name)
-	if e.Name == "store" || e.Name == "logs" {
+	if slices.Contains([]string{"store", "logs", "cache"}, e.Name) {
 		d.failAt("experiment", "the workspace has a folder %s of its own: choose another name", e.Name)
 	}
 	if len(e.Stages) == 0 && d.keys["stages"] != nil {

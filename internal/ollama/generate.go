@@ -13,7 +13,8 @@ import (
 // A Request asks a model what it writes after a prompt: the likeliest token each time.
 type Request struct {
 	Model   string
-	Prompt  string // as it is, without a template; the start token is the server's, where the model has one
+	Prompt  string // as it is; the start token is the server's, where the model has one
+	Chat    bool   // puts the prompt into the model's own chat template, as one message of the user
 	Seed    int
 	Context int      // tokens of prompt and answer together (num_ctx)
 	Predict int      // tokens of the answer at most (num_predict)
@@ -83,7 +84,7 @@ func (c *Client) Generate(ctx context.Context, r Request) (*Response, error) {
 func (c *Client) generate(ctx context.Context, r Request) (*api.GenerateResponse, error) {
 	whole := false
 	var last *api.GenerateResponse
-	err := c.api.Generate(ctx, &api.GenerateRequest{Model: r.Model, Prompt: r.Prompt, Raw: true, Stream: &whole, Options: r.Options()}, func(g api.GenerateResponse) error {
+	err := c.api.Generate(ctx, &api.GenerateRequest{Model: r.Model, Prompt: r.Prompt, Raw: !r.Chat, Stream: &whole, Options: r.Options()}, func(g api.GenerateResponse) error {
 		last = &g
 		return nil
 	})

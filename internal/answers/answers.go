@@ -1,0 +1,165 @@
+// Package answers asks an Ollama server many things at once and keeps what it answered, by the model's
+// digest, the prompt and the options: nothing is asked twice in a workspace, since answers cost time
+// and, even at temperature 0, are not the same on every server.
+//
+// What is asked, and what is made of the answers, is the stages'.
+package answers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"taskvec/internal/ollama"
+	"taskvec/internal/pipeline"
+)
+
+// An Asker asks one server and keeps its answers.
+type Asker struct {
+	Client *ollama.Client
+	Folder string // of the kept answers
+	AtOnce int    // requests at a time
+
+	Asked, Known int64 // how many answers came from the server, and from the folder
+}
+
+// The names under which a stage's Resolve says how its server is asked.
+const (
+	hostPath   = "host"
+	atOncePath = "concurrency"
+)
+
+// Where adds the server's address, "" for the usual one, and how many requests it is to be sent at a
+// time to the paths that a stage's Resolve returns: neither bears on the answers.
+func Where(paths map[string]string, host string, atOnce int) {
+	paths[hostPath], paths[atOncePath] = host, strconv.Itoa(atOnce)
+}
+
+// New returns the asker of a job whose Resolve called Where.
+func New(w *pipeline.Work) (*Asker, error) {
+	client, err := ollama.New(w.Path(hostPath))
+	if err != nil {
+		return nil, err
+	}
+	atOnce, err := strconv.Atoi(w.Path(atOncePath))
+	if err != nil {
+		return nil, fmt.Errorf("how many requests to send at a time: %w", err)
+	}
+	return &Asker{Client: client, Folder: filepath.Join(w.Cache, "answers"), AtOnce: atOnce}, nil
+}
+
+// attempts is how often a question is asked whose failure may pass, and firstWait how long is waited
+// before the second time; each further wait is twice the last.
+const (
+	attempts  = 3
+	firstWait = time.Second
+)
+
+// A kept answer is a file of the folder.
+type kept struct {
+	Model   string          `json:"model"` // digest
+	Prompt  string          `json:"prompt"`
+	Chat    bool            `json:"chat"`
+	Options map[string]any  `json:"options"`
+	Answer  ollama.Response `json:"answer"`
+}
+
+// All returns the answers of a model to the requests, in their order; done is told how many there are
+// so far, one call at a time. The first failure ends it, and what was answered by then is kept.
+func (a *Asker) All(ctx context.Context, model ollama.Model, requests []ollama.Request, done func(n int)) ([]ollama.Response, error) {
+	out := make([]ollama.Response, len(requests))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(a.AtOnce, 1))
+	finished := make(chan struct{}, len(requests))
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		n := 0
+		for range finished {
+			n++
+			done(n)
+		}
+	}()
+	for i, r := range requests {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			r.Model = model.Name
+			answer, err := a.one(ctx, model.Digest, r)
+			if err != nil {
+				return err
+			}
+			out[i] = *answer
+			finished <- struct{}{}
+			return nil
+		})
+	}
+	err := group.Wait()
+	close(finished)
+	<-told
+	return out, err
+}
+
+// one returns the kept answer, or asks and keeps it.
+func (a *Asker) one(ctx context.Context, digest string, r ollama.Request) (*ollama.Response, error) {
+	k := kept{Model: digest, Prompt: r.Prompt, Chat: r.Chat, Options: r.Options()}
+	key, err := json.Marshal(k)
+	if err != nil {
+		return nil, fmt.Errorf("encode a request: %w", err)
+	}
+	sum := sha256.Sum256(key)
+	name := hex.EncodeToString(sum[:])
+	path := filepath.Join(a.Folder, name[:2], name+".json")
+	if b, err := os.ReadFile(path); err == nil {
+		// A file that cannot be read is asked for again: it is a copy.
+		if json.Unmarshal(b, &k) == nil {
+			atomic.AddInt64(&a.Known, 1)
+			return &k.Answer, nil
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read a kept answer: %w", err)
+	}
+	answer, err := a.ask(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	atomic.AddInt64(&a.Asked, 1)
+	k.Answer = *answer
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return nil, fmt.Errorf("keep an answer: %w", err)
+	}
+	if err := pipeline.WriteJSON(path, k); err != nil {
+		return nil, fmt.Errorf("keep an answer: %w", err)
+	}
+	return answer, nil
+}
+
+// ask asks the server, again where that may help.
+func (a *Asker) ask(ctx context.Context, r ollama.Request) (*ollama.Response, error) {
+	wait := firstWait
+	for n := 1; ; n++ {
+		answer, err := a.Client.Generate(ctx, r)
+		var again *pipeline.TryAgain
+		if err == nil || n == attempts || !errors.As(err, &again) {
+			return answer, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(wait):
+			wait *= 2
+		}
+	}
+}
