@@ -15,12 +15,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"taskvec/internal/experiment"
 	"taskvec/internal/ollama"
 	"taskvec/internal/pipeline"
 )
@@ -29,34 +29,31 @@ import (
 type Asker struct {
 	Client *ollama.Client
 	Folder string // of the kept answers
-	AtOnce int    // requests at a time
+	Server experiment.Server
 
 	Asked, Known int64 // how many answers came from the server, and from the folder
 }
 
-// The names under which a stage's Resolve says how its server is asked.
-const (
-	hostPath   = "host"
-	atOncePath = "concurrency"
-)
+// serverPath is the name under which a stage's Resolve says how its server is asked.
+const serverPath = "server"
 
-// Where adds the server's address, "" for the usual one, and how many requests it is to be sent at a
-// time to the paths that a stage's Resolve returns: neither bears on the answers.
-func Where(paths map[string]string, host string, atOnce int) {
-	paths[hostPath], paths[atOncePath] = host, strconv.Itoa(atOnce)
+// Where adds how the server is asked to the paths that a stage's Resolve returns: nothing of it bears on
+// the answers.
+func Where(paths map[string]string, s experiment.Server) error {
+	b, err := json.Marshal(s)
+	paths[serverPath] = string(b)
+	return err
 }
 
 // New returns the asker of a job whose Resolve called Where.
 func New(w *pipeline.Work) (*Asker, error) {
-	client, err := ollama.New(w.Path(hostPath))
-	if err != nil {
-		return nil, err
+	a := &Asker{Folder: filepath.Join(w.Cache, "answers")}
+	if err := json.Unmarshal([]byte(w.Path(serverPath)), &a.Server); err != nil {
+		return nil, fmt.Errorf("how to ask the server: %w", err)
 	}
-	atOnce, err := strconv.Atoi(w.Path(atOncePath))
-	if err != nil {
-		return nil, fmt.Errorf("how many requests to send at a time: %w", err)
-	}
-	return &Asker{Client: client, Folder: filepath.Join(w.Cache, "answers"), AtOnce: atOnce}, nil
+	var err error
+	a.Client, err = ollama.New(a.Server.Host)
+	return a, err
 }
 
 // attempts is how often a question is asked whose failure may pass, and firstWait how long is waited
@@ -80,7 +77,7 @@ type kept struct {
 func (a *Asker) All(ctx context.Context, model ollama.Model, requests []ollama.Request, done func(n int)) ([]ollama.Response, error) {
 	out := make([]ollama.Response, len(requests))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(a.AtOnce, 1))
+	group.SetLimit(a.Server.Concurrency)
 	finished := make(chan struct{}, len(requests))
 	told := make(chan struct{})
 	go func() {
@@ -96,7 +93,7 @@ func (a *Asker) All(ctx context.Context, model ollama.Model, requests []ollama.R
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			r.Model = model.Name
+			r.Model, r.Threads = model.Name, a.Server.Threads
 			answer, err := a.one(ctx, model.Digest, r)
 			if err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"taskvec/internal/pipeline"
 	"taskvec/stages/build"
 	"taskvec/stages/collect"
+	"taskvec/stages/evaluate"
 	"taskvec/stages/fetch"
 	"taskvec/stages/pretrain"
 	"taskvec/stages/projection"
@@ -15,5 +16,5 @@ import (
 
 // kinds are the kinds of stage an experiment can use.
 var kinds = []pipeline.Kind{
-	summarize.Kind, build.Kind, fetch.Kind, pretrain.Kind, train.Kind, collect.Kind, similarity.Kind, projection.Kind, report.Kind,
+	summarize.Kind, build.Kind, fetch.Kind, pretrain.Kind, train.Kind, collect.Kind, similarity.Kind, projection.Kind, evaluate.Kind, report.Kind,
 }

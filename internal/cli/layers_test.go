@@ -17,7 +17,7 @@ var layers = [][]string{
 	{"taskvec/internal/cli"},
 	{"taskvec/stages/compare"},
 	{"taskvec/stages/build", "taskvec/stages/fetch", "taskvec/stages/pretrain", "taskvec/stages/train", "taskvec/stages/train/embedded",
-		"taskvec/stages/collect", "taskvec/stages/similarity", "taskvec/stages/projection", "taskvec/stages/report", "taskvec/stages/summarize"},
+		"taskvec/stages/collect", "taskvec/stages/similarity", "taskvec/stages/projection", "taskvec/stages/evaluate", "taskvec/stages/report", "taskvec/stages/summarize"},
 	{"taskvec/internal/answers"},
 	{"taskvec/internal/ollama", "taskvec/internal/argo"},
 	{"taskvec/internal/pipeline", "taskvec/internal/container"},
@@ -34,7 +34,9 @@ var sameLayer = map[string][]string{
 	"taskvec/stages/train":    {"taskvec/stages/train/embedded", "taskvec/stages/build", "taskvec/stages/pretrain"},
 	"taskvec/stages/fetch":    {"taskvec/stages/pretrain"},
 	"taskvec/stages/pretrain": {"taskvec/stages/build", "taskvec/stages/train/embedded"},
-	"taskvec/stages/report":   {"taskvec/stages/build"},
+	"taskvec/stages/report":   {"taskvec/stages/build", "taskvec/stages/evaluate"},
+	// Adapters are tested on the examples and base models that they were trained with.
+	"taskvec/stages/evaluate": {"taskvec/stages/train/embedded", "taskvec/stages/build", "taskvec/stages/pretrain"},
 	// Summaries are written of the documents that examples are built of.
 	"taskvec/stages/summarize": {"taskvec/stages/build"},
 	// The two comparing stages go by the layout of factors that the collecting one makes.

@@ -49,7 +49,9 @@ func resolve(e *experiment.Experiment, s *experiment.Stage, c pipeline.Cell) (an
 	if err != nil {
 		return nil, nil, err
 	}
-	answers.Where(paths, w.Host, w.Concurrency)
+	if err := answers.Where(paths, w.Server); err != nil {
+		return nil, nil, err
+	}
 	return settings{
 		Task: c["task"], Share: tasks.Lookup(c["task"]).SummaryShare,
 		Model: w.Model, Digest: strings.TrimPrefix(w.Digest, "sha256:"), Prompt: w.Prompt, Chat: w.Template, Context: w.NumCtx, Seed: int(e.Seed), Corpus: corpus,
