@@ -33,6 +33,10 @@ const (
 	ReportFile     = "evaluate.json"    // Report
 )
 
+// ScoresMeta is the metadata of evaluation.arrow that says which measure is each task's score: a JSON
+// object.
+const ScoresMeta = "score"
+
 // None stands for the adapter of a model without one.
 const None = "none"
 
@@ -69,11 +73,9 @@ func resolve(e *experiment.Experiment, s *experiment.Stage, _ pipeline.Cell) (an
 // basePath is the name under which resolve gives the place of a base model from outside.
 func basePath(model string) string { return "base/" + model }
 
-// A Report says what was asked of the models, beside the scores.
+// A Report says how the models were tested, beside the scores.
 type Report struct {
 	Main    map[string]string `json:"main_measure"` // task → the measure that is its score
-	Asked   int64             `json:"answers_asked"`
-	Known   int64             `json:"answers_known"` // from an earlier run
 	TooLong map[string]int    `json:"too_long"`      // task → test examples that do not fit the context: left out
 }
 
@@ -132,8 +134,7 @@ func run(ctx context.Context, w *pipeline.Work) error {
 			return fmt.Errorf("model %s: %w", m.name, err)
 		}
 	}
-	e.report.Asked, e.report.Known = e.asker.Asked, e.asker.Known
-	fmt.Fprintf(w.Log, "%d answers asked for, %d known\n", e.report.Asked, e.report.Known)
+	fmt.Fprintf(w.Log, "%d answers asked for, %d known\n", e.asker.Asked, e.asker.Known)
 	for _, name := range slices.Sorted(maps.Keys(e.report.TooLong)) {
 		fmt.Fprintf(w.Log, "%s: %d test examples left out, as they do not fit the context\n", name, e.report.TooLong[name])
 	}
@@ -141,7 +142,7 @@ func run(ctx context.Context, w *pipeline.Work) error {
 	if err != nil {
 		return fmt.Errorf("encode the tasks' measures: %w", err)
 	}
-	if err := table.Write(filepath.Join(w.Dir, EvaluationFile), e.rows, map[string]string{"score": string(main)}); err != nil {
+	if err := table.Write(filepath.Join(w.Dir, EvaluationFile), e.rows, map[string]string{ScoresMeta: string(main)}); err != nil {
 		return err
 	}
 	if err := table.Write(filepath.Join(w.Dir, AnswersFile), e.answers, nil); err != nil {
