@@ -72,13 +72,19 @@ type kept struct {
 	Answer  ollama.Response `json:"answer"`
 }
 
-// All returns the answers of a model to the requests, in their order; done is told how many there are
+// A Question is a request with a name for messages: what it is about.
+type Question struct {
+	Name string
+	ollama.Request
+}
+
+// All returns the answers of a model to the questions, in their order; done is told how many there are
 // so far, one call at a time. The first failure ends it, and what was answered by then is kept.
-func (a *Asker) All(ctx context.Context, model ollama.Model, requests []ollama.Request, done func(n int)) ([]ollama.Response, error) {
-	out := make([]ollama.Response, len(requests))
+func (a *Asker) All(ctx context.Context, model ollama.Model, questions []Question, done func(n int)) ([]ollama.Response, error) {
+	out := make([]ollama.Response, len(questions))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(a.Server.Concurrency)
-	finished := make(chan struct{}, len(requests))
+	finished := make(chan struct{}, len(questions))
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
@@ -88,15 +94,16 @@ func (a *Asker) All(ctx context.Context, model ollama.Model, requests []ollama.R
 			done(n)
 		}
 	}()
-	for i, r := range requests {
+	for i, q := range questions {
 		group.Go(func() error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
+			r := q.Request
 			r.Model, r.Threads = model.Name, a.Server.Threads
 			answer, err := a.one(ctx, model.Digest, r)
 			if err != nil {
-				return err
+				return fmt.Errorf("%s: %w", q.Name, err)
 			}
 			out[i] = *answer
 			finished <- struct{}{}

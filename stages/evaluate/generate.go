@@ -14,6 +14,7 @@ import (
 	"slices"
 
 	"taskvec/internal/adapter"
+	"taskvec/internal/answers"
 	"taskvec/internal/ollama"
 	"taskvec/internal/table"
 	"taskvec/internal/tokenizer"
@@ -111,11 +112,11 @@ func (e *evaluation) try(ctx context.Context, m *tested, adapter string, model o
 	// The longest first, so that what does not fit is found at once.
 	ordered := slices.Clone(asked)
 	slices.SortStableFunc(ordered, func(a, b *question) int { return cmp.Compare(len(b.row.Prompt), len(a.row.Prompt)) })
-	requests := make([]ollama.Request, len(ordered))
+	questions := make([]answers.Question, len(ordered))
 	for i, q := range ordered {
-		requests[i] = q.request
+		questions[i] = answers.Question{Name: "example " + q.row.ID, Request: q.request}
 	}
-	got, err := e.asker.All(ctx, model, requests, func(n int) {
+	got, err := e.asker.All(ctx, model, questions, func(n int) {
 		e.work.Progress(before+int64(n), e.total, adapter+" on "+t.name)
 	})
 	if err != nil {

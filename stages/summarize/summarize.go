@@ -211,11 +211,11 @@ func write(ctx context.Context, w *pipeline.Work, asker *answers.Asker, model ol
 
 // ask asks for the drafts' summaries; after is what follows the prompt of each.
 func ask(ctx context.Context, asker *answers.Asker, model ollama.Model, set *settings, drafts []*draft, after func(*draft) string, done func(int)) ([]ollama.Response, error) {
-	requests := make([]ollama.Request, len(drafts))
+	questions := make([]answers.Question, len(drafts))
 	for i, d := range drafts {
-		requests[i] = d.request(set, after(d))
+		questions[i] = answers.Question{Name: "document " + d.document.Key(), Request: d.request(set, after(d))}
 	}
-	return asker.All(ctx, model, requests, done)
+	return asker.All(ctx, model, questions, done)
 }
 
 // plain is an answer as running text: the target of a summary task is one paragraph.
