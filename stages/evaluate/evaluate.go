@@ -76,7 +76,7 @@ func basePath(model string) string { return "base/" + model }
 // A Report says how the models were tested, beside the scores.
 type Report struct {
 	Main    map[string]string `json:"main_measure"` // task → the measure that is its score
-	TooLong map[string]int    `json:"too_long"`      // task → test examples that do not fit the context: left out
+	TooLong map[string]int    `json:"too_long"`     // task → test examples that do not fit the context: left out
 }
 
 // A tested model: its base and adapters, and the tasks they are tested on.
