@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/palette"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -96,17 +95,21 @@ func (in *Input) figures() ([]*Figure, error) {
 			out = append(out, maps...)
 		}
 	}
+	tested, err := in.skillFigures()
+	if err != nil {
+		return nil, err
+	}
 	losses, err := in.lossFigures()
 	if err != nil {
 		return nil, err
 	}
-	return append(out, losses...), nil
+	return append(append(out, tested...), losses...), nil
 }
 
-// A grid is a square matrix as plotter.HeatMap wants it, the first row on top.
+// A grid is a matrix as plotter.HeatMap wants it, the first row on top.
 type grid [][]float64
 
-func (g grid) Dims() (c, r int)   { return len(g), len(g) }
+func (g grid) Dims() (c, r int)   { return len(g[0]), len(g) }
 func (g grid) Z(c, r int) float64 { return g[len(g)-1-r][c] }
 func (g grid) X(c int) float64    { return float64(c) }
 func (g grid) Y(r int) float64    { return float64(r) }
@@ -134,7 +137,7 @@ func offDiagonal(m [][]float64) (lo, hi float64) {
 }
 
 // blues goes from dark (near) to light (far), so that near tasks stand out.
-func blues() palette.Palette {
+func blues() fixedPalette {
 	const n = 64
 	near, far := [3]float64{0x14, 0x4b, 0x8a}, [3]float64{0xf3, 0xf7, 0xfb}
 	colors := make(fixedPalette, n)
@@ -150,56 +153,92 @@ type fixedPalette []color.Color
 
 func (p fixedPalette) Colors() []color.Color { return p }
 
+// A heat is a matrix to be drawn as a heat map, dark for near or good.
+type heat struct {
+	name, title, note string
+	rows, columns     []string
+	values            [][]float64 // below lo: grey; untested: grey and without a number
+	lo, hi            float64     // of the scale
+	high              bool        // dark are the high values, not the low ones
+}
+
 // heatMap draws T̄; the scale spans the entries beside the diagonal, which is 0 by definition.
 func heatMap(name, title string, tasks []string, m [][]float64) (*Figure, error) {
-	p := plot.New()
-	p.Title.Text = title
-	p.Title.Padding = vg.Points(8)
-	lo, hi := offDiagonal(m)
-	if hi == lo {
-		hi = lo + 1
+	h := heat{name: name, title: title, rows: tasks, columns: tasks, values: m, note: "Dark is near. The scale spans the pairs; the diagonal is 0."}
+	if h.lo, h.hi = offDiagonal(m); h.hi == h.lo {
+		h.hi = h.lo + 1
 	}
-	h := plotter.NewHeatMap(grid(m), blues())
-	h.Min, h.Max = lo, hi
-	h.Underflow = color.NRGBA{R: 0xdd, G: 0xdd, B: 0xdd, A: 0xff} // the diagonal
-	p.Add(h)
-	if len(m) > legible {
-		return wholesale(name, title, p), nil
+	return h.draw()
+}
+
+// untested stands for a value that there is not.
+const untested = -1
+
+var grey = color.NRGBA{R: 0xdd, G: 0xdd, B: 0xdd, A: 0xff}
+
+// draw draws the heat map.
+func (h *heat) draw() (*Figure, error) {
+	p := plot.New()
+	p.Title.Text = h.title
+	p.Title.Padding = vg.Points(8)
+	colors := blues()
+	if h.high {
+		slices.Reverse(colors)
+	}
+	m := plotter.NewHeatMap(grid(h.values), colors)
+	m.Min, m.Max = h.lo, h.hi
+	m.Underflow = grey
+	p.Add(m)
+	if max(len(h.rows), len(h.columns)) > legible {
+		return wholesale(h.name, h.title, p), nil
 	}
 	var labels plotter.XYLabels
 	var data [][]any
-	for i := range m {
-		for j := range m {
-			data = append(data, []any{j, i, m[i][j]})
-			labels.XYs = append(labels.XYs, plotter.XY{X: float64(j), Y: float64(len(m) - 1 - i)})
-			labels.Labels = append(labels.Labels, Cell{Number: m[i][j], IsNumber: true, Decimals: 3}.String())
+	for i, row := range h.values {
+		for j, v := range row {
+			data = append(data, []any{j, i, v})
+			labels.XYs = append(labels.XYs, plotter.XY{X: float64(j), Y: float64(len(h.rows) - 1 - i)})
+			labels.Labels = append(labels.Labels, h.label(i, j))
 		}
 	}
 	l, err := plotter.NewLabels(labels)
 	if err != nil {
-		return nil, fmt.Errorf("draw %s: %w", name, err)
+		return nil, fmt.Errorf("draw %s: %w", h.name, err)
 	}
 	for i := range l.TextStyle {
 		l.TextStyle[i].XAlign, l.TextStyle[i].YAlign = draw.XCenter, draw.YCenter
 		l.TextStyle[i].Font.Size = vg.Points(9)
-		if v := data[i][2].(float64); v >= lo && v < lo+0.55*(hi-lo) {
+		depth := (data[i][2].(float64) - h.lo) / (h.hi - h.lo)
+		if h.high {
+			depth = 1 - depth
+		}
+		if depth < 0.55 && data[i][2].(float64) >= h.lo {
 			l.TextStyle[i].Color = color.White
 		}
 	}
 	p.Add(l)
-	reversed := slices.Clone(tasks)
+	reversed := slices.Clone(h.rows)
 	slices.Reverse(reversed)
-	p.X.Tick.Marker, p.Y.Tick.Marker = names(tasks), names(reversed)
+	p.X.Tick.Marker, p.Y.Tick.Marker = names(h.columns), names(reversed)
 	p.X.Tick.Label.Rotation = 0.6
 	p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = draw.XRight, draw.YTop
 	p.X.Padding, p.Y.Padding = vg.Points(2), vg.Points(2)
 	p.Y.Label.Text = " " // room for the longest name
-	side := vg.Length(len(tasks))*1.7*vg.Centimeter + 5*vg.Centimeter
+	side := func(n int) vg.Length { return vg.Length(n)*1.7*vg.Centimeter + 5*vg.Centimeter }
 	return &Figure{
-		Name: name, Title: title, Width: side, Height: side - 0.8*vg.Centimeter, plot: p,
-		Note:  "Dark is near. The scale spans the pairs; the diagonal is 0.",
-		chart: heatMapChart(tasks, data, lo, hi),
+		Name: h.name, Title: h.title, Width: side(len(h.columns)), Height: side(len(h.rows)) - 0.8*vg.Centimeter, plot: p,
+		Note:  h.note,
+		chart: h.chart(data),
 	}, nil
+}
+
+// label is what stands in a cell; nothing where no value is.
+func (h *heat) label(i, j int) string {
+	v := h.values[i][j]
+	if v == untested {
+		return ""
+	}
+	return Cell{Number: v, IsNumber: true, Decimals: 3}.String()
 }
 
 // legible is for how many tasks a heat map has names and numbers.
@@ -215,26 +254,35 @@ func wholesale(name, title string, p *plot.Plot) *Figure {
 	}
 }
 
-// heatMapChart is the interactive heat map.
-func heatMapChart(tasks []string, data [][]any, lo, hi float64) any {
+// chart is the interactive heat map.
+func (h *heat) chart(data [][]any) any {
 	type o = map[string]any
 	var cells []o
 	for _, d := range data {
+		i, j := d[1].(int), d[0].(int)
+		if d[2].(float64) == untested {
+			continue
+		}
 		c := o{"value": d}
-		if d[0] == d[1] {
+		if h.values[i][j] < h.lo {
 			c["itemStyle"] = o{"color": "#dddddd"}
 		}
 		cells = append(cells, c)
 	}
+	colors := []string{"#144b8a", "#f3f7fb"}
+	if h.high {
+		slices.Reverse(colors)
+	}
 	return o{
 		"kind":    "heatmap",
-		"tasks":   tasks,
+		"rows":    h.rows,
+		"columns": h.columns,
 		"tooltip": o{},
 		"grid":    o{"left": 150, "right": 90, "top": 20, "bottom": 110},
-		"xAxis":   o{"type": "category", "data": tasks, "axisLabel": o{"rotate": 35, "interval": 0}},
-		"yAxis":   o{"type": "category", "data": tasks, "inverse": true, "axisLabel": o{"interval": 0}},
-		"visualMap": o{"min": lo, "max": hi, "precision": 3, "calculable": true, "right": 0, "top": "center",
-			"inRange": o{"color": []string{"#144b8a", "#f3f7fb"}}},
+		"xAxis":   o{"type": "category", "data": h.columns, "axisLabel": o{"rotate": 35, "interval": 0}},
+		"yAxis":   o{"type": "category", "data": h.rows, "inverse": true, "axisLabel": o{"interval": 0}},
+		"visualMap": o{"min": h.lo, "max": h.hi, "precision": 3, "calculable": true, "right": 0, "top": "center",
+			"inRange": o{"color": colors}},
 		"series": []o{{"type": "heatmap", "data": cells, "label": o{"show": true}}},
 	}
 }
