@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -55,7 +56,8 @@ func drawn(t *testing.T, modules map[string][2]int) string {
 	}
 	var tensors []adapter.Tensor
 	for _, layer := range []string{"0", "1"} {
-		for module, shape := range modules {
+		for _, module := range slices.Sorted(maps.Keys(modules)) {
+			shape := modules[module]
 			name := "base_model.model.model.layers." + layer + "." + module
 			tensors = append(tensors, adapter.Float32Tensor(name+".lora_A.weight", []int{r, shape[1]}, numbers(r*shape[1])),
 				adapter.Float32Tensor(name+".lora_B.weight", []int{shape[0], r}, numbers(shape[0]*r)))
