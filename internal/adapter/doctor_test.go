@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +27,9 @@ func TestDiagnose(t *testing.T) {
 		{"half", config, []Tensor{a}, []string{"error: " + a.Name + " has no B beside it"}},
 		{"two faults", config, []Tensor{f32(q0+".lora_A.weight", []int{1, 3}, 1, nan, 3), b, other(v2+".lora_A.weight", a)},
 			[]string{"error: " + a.Name + " holds NaN", "error: base_model.model." + v2 + ".lora_A.weight has no B beside it"}},
+		{"infinite", config, []Tensor{a, f32(q0+".lora_B.weight", []int{2, 1}, 1, infinite)}, []string{"error: base_model.model." + q0 + ".lora_B.weight holds Inf"}},
+		{"stripped prefix", config, []Tensor{{Name: q0 + ".lora_A.weight", DType: a.DType, Shape: a.Shape, Data: a.Data}, {Name: q0 + ".lora_B.weight", DType: b.DType, Shape: b.Shape, Data: b.Data}},
+			[]string{"warning: 2 tensors have the prefix base_model.model. 0 times instead of once"}},
 		{"zero", config, []Tensor{a, f32(q0+".lora_B.weight", []int{2, 1}, 0, 0)}, []string{"warning: every B is zero: the adapter was never trained"}},
 		{"zero in part", config, []Tensor{a, b, other(v2+".lora_A.weight", a), f32(v2+".lora_B.weight", []int{2, 1}, 0, 0)},
 			[]string{"warning: ΔW is zero in 1 of 2 modules: " + v2}},
@@ -39,6 +43,7 @@ func TestDiagnose(t *testing.T) {
 		{"python expression", strings.Replace(config, `["q_proj"]`, `"(?<!x)q_proj"`, 1), []Tensor{a, b}, []string{`note: target_modules "(?<!x)q_proj" is an expression that only Python reads`}},
 		{"dora", strings.Replace(config, `"r": 1`, `"r": 1, "use_dora": true`, 1), []Tensor{a, b, f32(q0+".lora_magnitude_vector", []int{2}, 1, 1)},
 			[]string{"error: use_dora is true", "error: base_model.model." + q0 + ".lora_magnitude_vector belongs to DoRA"}},
+		{"qalora", strings.Replace(config, `"r": 1`, `"r": 1, "use_qalora": true`, 1), []Tensor{a, b}, []string{"error: use_qalora is true"}},
 		{"pissa", strings.Replace(config, `"r": 1`, `"r": 1, "init_lora_weights": "pissa_niter_4"`, 1), []Tensor{a, b}, []string{`error: init_lora_weights is "pissa_niter_4"`}},
 		{"quantised", strings.Replace(config, "org/base", "org/base-bnb-4bit", 1), []Tensor{a, b}, []string{`note: the base model "org/base-bnb-4bit" is quantised by its name`}},
 		{"doubled prefix", config, []Tensor{other("base_model.model."+q0+".lora_A.weight", a), other("base_model.model."+q0+".lora_B.weight", b)},
@@ -70,6 +75,19 @@ func TestDiagnose(t *testing.T) {
 		}
 	}
 }
+
+// TestDiagnoseInitialisations refuses each initialisation that changes the base model's weights too.
+func TestDiagnoseInitialisations(t *testing.T) {
+	for _, init := range []string{"pissa", "olora", "corda", "loftq", "eva", "lora_ga"} {
+		all, err := Diagnose(folder(t, `{"r": 1, "init_lora_weights": "`+init+`"}`, pair(q0, 1)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		compareFindings(t, init, all[0], []string{`error: init_lora_weights is "` + init + `"`})
+	}
+}
+
+var infinite = float32(math.Inf(1))
 
 var nan = func() float32 { zero := float32(0); return zero / zero }()
 

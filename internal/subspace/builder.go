@@ -83,9 +83,31 @@ func (b *Builder) Add(s float64) (*Decomposition, error) {
 		frames[side] = Matrix{k, stack.Cols, stack.Data[b.rows*stack.Cols:][:k*stack.Cols]}
 		basis[side].lift(frames[side], coordinates[side])
 	}
+	orient(frames[Column], frames[Row])
 	d := &Decomposition{S: values[:k:k], U: frames[Column], V: frames[Row]}
 	b.updates, b.rows = append(b.updates, d), b.rows+k
 	return d, nil
+}
+
+// signed is how many elements of a right singular vector decide on its sign.
+const signed = 64
+
+// orient turns the pairs of singular vectors so that of the first elements of v the one of largest
+// absolute value is positive: they are then the same whatever the factors were, as is what random draws
+// make of them.
+func orient(u, v Matrix) {
+	for m := range v.Rows {
+		largest := 0.0
+		for _, x := range v.Row(m)[:min(signed, v.Cols)] {
+			if math.Abs(x) > math.Abs(largest) {
+				largest = x
+			}
+		}
+		if largest < 0 {
+			scale(-1, u.Row(m))
+			scale(-1, v.Row(m))
+		}
+	}
 }
 
 // Drop takes the update added last back.

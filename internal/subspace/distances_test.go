@@ -188,3 +188,44 @@ func TestPhiGrid(t *testing.T) {
 		}
 	}
 }
+
+// The distances of whole updates obey the triangle inequality, far and near: the norms of differences, and the share
+// of opposite signs, which is Hamming's where no entry is 0.
+func TestTriangleOfUpdates(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		spread := rapid.SampledFrom([]float64{1e-6, 0.1, 1, 100}).Draw(t, "spread")
+		var d []*Decomposition
+		b, a := gaussian(rng, 9, 3), gaussian(rng, 3, 7)
+		for range 3 {
+			one, err := Decompose(1, matrix(b), matrix(a))
+			if err != nil {
+				t.Fatal(err)
+			}
+			d = append(d, one)
+			for _, m := range []*mat.Dense{b, a} {
+				rows, cols := m.Dims()
+				step := gaussian(rng, rows, cols)
+				step.Scale(spread, step)
+				m.Add(m, step)
+			}
+		}
+		s, err := NewSet(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conflicts := s.SignConflicts()
+		for name, of := range map[string]func(i, j int) float64{
+			"l2": s.L2, "spectral_l2": s.SpectralL2, "sign_conflict": func(i, j int) float64 { return conflicts.Row(i)[j] },
+		} {
+			for _, k := range [][3]int{{0, 1, 2}, {1, 2, 0}, {2, 0, 1}} {
+				if ab, bc, ac := of(k[0], k[1]), of(k[1], k[2]), of(k[0], k[2]); ac > ab+bc+1e-12*(1+ab+bc) {
+					t.Fatalf("%s: %v > %v + %v", name, ac, ab, bc)
+				}
+			}
+			if v := of(1, 1); !near(v, 0, 1e-12*(1+d[1].Norm())) {
+				t.Fatalf("%s of an update and itself is %v", name, v)
+			}
+		}
+	})
+}

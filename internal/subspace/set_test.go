@@ -433,6 +433,11 @@ func BenchmarkSet(b *testing.B) {
 			}
 		}
 	})
+	b.Run("conflicts", func(b *testing.B) {
+		for b.Loop() {
+			s.SignConflicts()
+		}
+	})
 	b.Run("project", func(b *testing.B) {
 		for b.Loop() {
 			s.Project(0, 1)
