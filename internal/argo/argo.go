@@ -44,6 +44,7 @@ const (
 type Options struct {
 	Sets        []string // the --set flags that each job is given
 	Parallelism int64    // pods that run at once
+	Storage     string   // one of Storages
 	Version     string   // of taskvec, "" when unknown
 }
 
@@ -153,6 +154,13 @@ func (c *compiler) workflow(source []byte) *wfv1.Workflow {
 		})
 	}
 	w.Spec.Templates = append(w.Spec.Templates, c.dag())
+	if c.o.Storage == objects {
+		for _, j := range c.plan.Jobs {
+			w.Spec.Templates = append(w.Spec.Templates, c.job(j))
+		}
+		w.Spec.Templates = append(w.Spec.Templates, c.finish())
+		return w
+	}
 	for i := range c.e.Stages {
 		w.Spec.Templates = append(w.Spec.Templates, c.stage(&c.e.Stages[i]))
 	}
@@ -174,8 +182,12 @@ func (c *compiler) dag() wfv1.Template {
 		for _, n := range j.Needs {
 			needs = append(needs, TaskName(n)+".Succeeded")
 		}
+		template := j.Stage.Name
+		if c.o.Storage == objects {
+			template = TaskName(j)
+		}
 		t.DAG.Tasks = append(t.DAG.Tasks, wfv1.DAGTask{
-			Name: TaskName(j), Template: j.Stage.Name, Depends: strings.Join(needs, " && "),
+			Name: TaskName(j), Template: template, Depends: strings.Join(needs, " && "),
 			Arguments: wfv1.Arguments{
 				Parameters: []wfv1.Parameter{{Name: jobParameter, Value: wfv1.AnyStringPtr(j.Name)}},
 				Artifacts:  given,
