@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,10 +52,24 @@ type llamaConfig struct {
 	Positions   int             `json:"max_position_embeddings"`
 	NormEps     float32         `json:"rms_norm_eps"`
 	RopeTheta   float32         `json:"rope_theta"`
-	RopeScaling map[string]any  `json:"rope_scaling"`
+	RopeScaling rope            `json:"rope_scaling"`
+	Rope        rope            `json:"rope_parameters"` // both of the above since transformers 5
 	Tied        bool            `json:"tie_word_embeddings"`
 	BOS         *int            `json:"bos_token_id"`
 	EOS         json.RawMessage `json:"eos_token_id"` // a number or several
+}
+
+// A rope says how positions are turned into angles.
+type rope struct {
+	Theta float32 `json:"rope_theta"`
+	Type  string  `json:"rope_type"`
+	Old   string  `json:"type"` // what older files call it
+}
+
+// scaled says whether positions are anything but themselves.
+func (r rope) scaled() bool {
+	kind := cmp.Or(r.Type, r.Old, "default")
+	return kind != "default"
 }
 
 // readLlamaConfig reads the config.json of a folder. A model of another layout is an *Error.
@@ -73,6 +88,7 @@ func readLlamaConfig(dir string) (*llamaConfig, error) {
 	if c.ModelType != "llama" && c.ModelType != "mistral" {
 		return nil, &Error{File: c.path, Msg: fmt.Sprintf("model_type is %q: only models of the Llama layout (llama, mistral) can be served by Ollama", c.ModelType)}
 	}
+	c.RopeTheta = cmp.Or(c.RopeTheta, c.Rope.Theta)
 	if !c.complete() {
 		return nil, &Error{File: c.path, Msg: "the numbers of heads, layers and their widths do not fit each other"}
 	}

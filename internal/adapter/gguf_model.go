@@ -23,8 +23,8 @@ func ExportModelGGUF(folder, path string) error {
 	if err != nil {
 		return err
 	}
-	if len(c.RopeScaling) > 0 {
-		return &Error{File: c.path, Msg: "its positions are scaled (rope_scaling), which is not written here: take this model from Ollama's library"}
+	if c.RopeScaling.scaled() || c.Rope.scaled() {
+		return &Error{File: c.path, Msg: "its positions are scaled (rope_scaling or rope_parameters), which is not written here: take this model from Ollama's library"}
 	}
 	vocabulary, err := c.vocabulary(folder)
 	if err != nil {

@@ -2,6 +2,8 @@ package adapter
 
 import (
 	"encoding/json"
+	"errors"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -122,6 +124,92 @@ func TestExportRefused(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "out.gguf")
 			err := ExportGGUF(c.adapter, c.base, path)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("%v, want %q", err, c.want)
+			}
+			if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*")); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+// TestExportPlanted: B counts its rows. In the file, whose last bytes they are, the rows of q are in turns
+// of each head's halves and those of v as they were, and both are scaled by what rsLoRA has over alpha/r.
+func TestExportPlanted(t *testing.T) {
+	const config = `{"peft_type": "LORA", "r": 2, "lora_alpha": 4, "use_rslora": true}`
+	for module, want := range map[string][]float32{
+		"q_proj": {1, 3, 2, 4, 5, 7, 6, 8, 9, 11, 10, 12, 13, 15, 14, 16},
+		"k_proj": {1, 3, 2, 4, 5, 7, 6, 8},
+		"v_proj": {1, 2, 3, 4, 5, 6, 7, 8},
+	} {
+		dir := planted(t, config, map[string][2]int{"model.layers.1.self_attn." + module: {len(want), 16}})
+		path := filepath.Join(t.TempDir(), "out.gguf")
+		if err := ExportGGUF(dir, small(t, nil), path); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := Tensor{Name: module, DType: F32, Shape: []int{len(want), 2}, Data: b[len(b)-8*len(want):]}
+		got, err := rows.Float32s()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, w := range want {
+			w *= float32(math.Sqrt2) // 4/√2 over 4/2
+			if got[2*i] != w || got[2*i+1] != w {
+				t.Errorf("%s: row %d is %v, want %v", module, i, got[2*i:2*i+2], w)
+			}
+		}
+		if len(b)%ggufAlignment != 0 || string(b[:4]) != "GGUF" {
+			t.Errorf("%s: %d bytes that begin with %q", module, len(b), b[:4])
+		}
+	}
+}
+
+// TestExportModelRefused: what a model's GGUF file cannot hold is bad input data with a reason, and no file
+// is left.
+func TestExportModelRefused(t *testing.T) {
+	const words = `{"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}, "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}}`
+	const unigram = `{"model": {"type": "Unigram"}}`
+	const capitals = `{"normalizer": {"type": "NFC"}, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}, "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}}`
+	end := map[string]any{"eos_token_id": 1}
+	with := func(more map[string]any) map[string]any {
+		all := maps.Clone(end)
+		maps.Copy(all, more)
+		return all
+	}
+	norm := Float32Tensor("model.norm.weight", []int{16}, make([]float32, 16))
+	for name, c := range map[string]struct {
+		config    map[string]any
+		tokenizer string
+		tensors   []Tensor
+		want      string
+	}{
+		"Qwen":         {with(map[string]any{"model_type": "qwen2"}), words, nil, `model_type is "qwen2"`},
+		"scaled":       {with(map[string]any{"rope_scaling": map[string]any{"rope_type": "llama3"}}), words, nil, "its positions are scaled"},
+		"scaled, new":  {with(map[string]any{"rope_parameters": map[string]any{"rope_type": "yarn"}}), words, nil, "its positions are scaled"},
+		"no end":       {nil, words, nil, "has no eos_token_id"},
+		"odd end":      {map[string]any{"eos_token_id": "end"}, words, nil, `eos_token_id is "end", want a token's number`},
+		"unigram":      {end, unigram, nil, `a "Unigram" model is not supported`},
+		"normalized":   {end, capitals, nil, "that is not GPT-2's, SmolLM's or Llama 3's is not supported"},
+		"vocabulary":   {with(map[string]any{"vocab_size": 2}), words, nil, "has 3 tokens, and the model a vocabulary of 2"},
+		"no weights":   {end, words, []Tensor{norm}, `tensor "model.embed_tokens.weight": missing`},
+		"another size": {end, words, []Tensor{norm, Float32Tensor("model.embed_tokens.weight", []int{3, 16}, make([]float32, 48))}, "is [3 16] of F32, want [32 16] of floats"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := small(t, c.config)
+			if err := os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte(c.tokenizer), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			if err := WriteSafetensors(filepath.Join(dir, "model.safetensors"), c.tensors, nil); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(t.TempDir(), "out.gguf")
+			err := ExportModelGGUF(dir, path)
+			var bad *Error
+			if !errors.As(err, &bad) || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("%v, want %q", err, c.want)
 			}
 			if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*")); len(left) > 0 {

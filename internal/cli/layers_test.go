@@ -17,14 +17,15 @@ var layers = [][]string{
 	{"taskvec/internal/cli"},
 	{"taskvec/stages/compare"},
 	{"taskvec/stages/build", "taskvec/stages/fetch", "taskvec/stages/pretrain", "taskvec/stages/train", "taskvec/stages/train/embedded",
-		"taskvec/stages/collect", "taskvec/stages/similarity", "taskvec/stages/projection", "taskvec/stages/report"},
+		"taskvec/stages/collect", "taskvec/stages/similarity", "taskvec/stages/projection", "taskvec/stages/evaluate", "taskvec/stages/report", "taskvec/stages/summarize"},
+	{"taskvec/internal/answers"},
 	{"taskvec/internal/ollama", "taskvec/internal/argo"},
 	{"taskvec/internal/pipeline", "taskvec/internal/container"},
 	{"taskvec/internal/experiment"},
 	{"taskvec/tasks", "taskvec/internal/adapter", "taskvec/internal/table", "taskvec/internal/trainer"},
 	{"taskvec/datasets/sample/notation"},
 	{"taskvec/datasets/sample", "taskvec/datasets/ontonotes"},
-	{"taskvec/datasets", "taskvec/internal/subspace", "taskvec/internal/stats", "taskvec/internal/tokenizer"},
+	{"taskvec/datasets", "taskvec/internal/score", "taskvec/internal/subspace", "taskvec/internal/stats", "taskvec/internal/tokenizer"},
 }
 
 // sameLayer are the imports within a layer.
@@ -33,7 +34,11 @@ var sameLayer = map[string][]string{
 	"taskvec/stages/train":    {"taskvec/stages/train/embedded", "taskvec/stages/build", "taskvec/stages/pretrain"},
 	"taskvec/stages/fetch":    {"taskvec/stages/pretrain"},
 	"taskvec/stages/pretrain": {"taskvec/stages/build", "taskvec/stages/train/embedded"},
-	"taskvec/stages/report":   {"taskvec/stages/build"},
+	"taskvec/stages/report":   {"taskvec/stages/build", "taskvec/stages/evaluate"},
+	// Adapters are tested on the examples and base models that they were trained with.
+	"taskvec/stages/evaluate": {"taskvec/stages/train/embedded", "taskvec/stages/build", "taskvec/stages/pretrain"},
+	// Summaries are written of the documents that examples are built of.
+	"taskvec/stages/summarize": {"taskvec/stages/build"},
 	// The two comparing stages go by the layout of factors that the collecting one makes.
 	"taskvec/stages/similarity": {"taskvec/stages/collect", "taskvec/stages/pretrain"},
 	"taskvec/stages/projection": {"taskvec/stages/collect"},

@@ -21,7 +21,7 @@ func TestRealStopped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := Spec{Name: "taskvec-test-stopped", Labels: map[string]string{"taskvec.test": t.TempDir()}, Image: image, Grace: 20 * time.Second}
+	s := Spec{Name: "taskvec-test-stopped", Labels: map[string]string{"taskvec.test": t.TempDir()}, Image: image, Grace: 5 * time.Second}
 	for _, after := range []time.Duration{time.Millisecond, 50 * time.Millisecond, 150 * time.Millisecond, 300 * time.Millisecond, 600 * time.Millisecond, 1500 * time.Millisecond} {
 		ctx, cancel := context.WithTimeout(t.Context(), after)
 		exit, err := engine.Run(ctx, s, func([]byte) {}, io.Discard)

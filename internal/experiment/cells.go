@@ -29,12 +29,15 @@ func TaskOf(label string) string {
 	return task
 }
 
-// AllAxes returns the axes of the stage's cells: those of its matrix, and for a build stage its
-// tasks, each of which is a job.
+// AllAxes returns the axes of the stage's cells: those of its matrix, and for a build or summarize
+// stage its tasks, each of which is a job.
 func (s *Stage) AllAxes() []Axis {
 	axes := slices.Clone(s.Matrix.Axes)
-	if b, ok := s.With.(*BuildWith); ok {
-		axes = append(axes, Axis{Name: "task", Values: b.Tasks})
+	switch w := s.With.(type) {
+	case *BuildWith:
+		axes = append(axes, Axis{Name: "task", Values: w.Tasks})
+	case *SummarizeWith:
+		axes = append(axes, Axis{Name: "task", Values: w.Tasks})
 	}
 	return axes
 }

@@ -45,7 +45,7 @@ type Corpus struct {
 
 // Summaries are the source of reference summaries.
 type Summaries struct {
-	From string `yaml:"from" doc:"corpus (the sample corpus has its own) or file" enum:"corpus,file" default:"corpus"`
+	From string `yaml:"from" doc:"corpus (the sample corpus has its own), file, or ollama (a summarize stage has a model write them)" enum:"corpus,file,ollama" default:"corpus"`
 	Path string `yaml:"path" doc:"JSONL file, {\"document\": id, \"part\": 0, \"share\": 0.1, \"summary\": text} a line; ${VAR} is replaced from the environment" env:"true"`
 }
 
@@ -221,6 +221,25 @@ type BuildWith struct {
 	Tasks []string `yaml:"tasks" json:"tasks" doc:"tasks to build; each becomes a job" required:"true"`
 }
 
+// Server says where an Ollama server is and how it is asked: nothing of it bears on what comes back.
+type Server struct {
+	Host        string `yaml:"host" doc:"its address, such as http://127.0.0.1:11434; default what OLLAMA_HOST says, else that one; ${VAR} is replaced from the environment" env:"true"`
+	Concurrency int    `yaml:"concurrency" doc:"requests sent at once" default:"2" min:"1" max:"1000"`
+	Threads     int    `yaml:"threads" doc:"processor threads it takes for a model; 0 for its own choice, which is all cores and many times slower than fewer where others use them too" default:"0" min:"0"`
+}
+
+// SummarizeWith are the settings of a summarize stage, which has a model of an Ollama server write
+// reference summaries: one job a summary task.
+type SummarizeWith struct {
+	Tasks    []string `yaml:"tasks" doc:"summary tasks of the catalogue, each of which becomes a job: sum (10 % of the words) and sum-50pct" required:"true"`
+	Model    string   `yaml:"model" doc:"the model that writes, as the server calls it; it is never downloaded" required:"true"`
+	Digest   string   `yaml:"digest" doc:"SHA-256 of the model, which it must have (ollama list shows its beginning): the same file then means the same model"`
+	Prompt   string   `yaml:"prompt" doc:"what the model is asked; {document} and {words}, the length to write, are filled in" default:"Summarize the following document in about {words} words. Answer with the summary alone.\n\n{document}"`
+	Template bool     `yaml:"template" doc:"wraps the prompt into the model's chat template, as instruct models need it" default:"true"`
+	NumCtx   int      `yaml:"num_ctx" doc:"tokens of document and summary together; one that does not fit is an error, since the server would cut it silently" default:"4096" min:"64"`
+	Server   Server   `yaml:"server" doc:"the Ollama server and how it is asked"`
+}
+
 // FetchWith are the settings of a fetch stage, which downloads base models: one job a model.
 type FetchWith struct{}
 
@@ -254,6 +273,17 @@ type TrainWith struct {
 	GroupByLength         bool   `yaml:"group_by_length" json:"group_by_length" doc:"puts examples of like length into a batch"`
 	InitSeed              *int64 `yaml:"init_seed" json:"init_seed,omitempty" doc:"seed of A's initialisation; default the experiment's seed"`
 	DataSeed              *int64 `yaml:"data_seed" json:"data_seed,omitempty" doc:"seed of data order and dropout; default the experiment's seed"`
+}
+
+// EvaluateWith are the settings of an evaluate stage, which has every adapter do every task of its
+// model.
+type EvaluateWith struct {
+	Adapters   []string `yaml:"adapters" doc:"tasks whose adapters are tested; default all trained"`
+	Tasks      []string `yaml:"tasks" doc:"tasks they are tested on; default all trained"`
+	Documents  int      `yaml:"documents" doc:"test examples of each task, the first of the split; 0 for all" default:"0" min:"0"`
+	NumPredict int      `yaml:"num_predict" doc:"most tokens of an answer of a language model; longer ones are cut, and counted" default:"512" min:"1"`
+	NumCtx     int      `yaml:"num_ctx" doc:"tokens of prompt and answer together; no more than the model was trained on are used" default:"4096" min:"64"`
+	Server     Server   `yaml:"server" doc:"the Ollama server and how it is asked"`
 }
 
 // CollectWith are the settings of a collect stage: none.

@@ -18,12 +18,14 @@ import (
 // kinds are the kinds of stage and the type of their settings.
 var kinds = map[string]reflect.Type{
 	"build":      reflect.TypeFor[BuildWith](),
+	"summarize":  reflect.TypeFor[SummarizeWith](),
 	"fetch":      reflect.TypeFor[FetchWith](),
 	"pretrain":   reflect.TypeFor[PretrainWith](),
 	"train":      reflect.TypeFor[TrainWith](),
 	"collect":    reflect.TypeFor[CollectWith](),
 	"similarity": reflect.TypeFor[SimilarityWith](),
 	"projection": reflect.TypeFor[ProjectionWith](),
+	"evaluate":   reflect.TypeFor[EvaluateWith](),
 	"report":     reflect.TypeFor[ReportWith](),
 }
 

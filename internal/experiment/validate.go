@@ -33,7 +33,7 @@ func (d *decoder) name(path, what, s string) {
 // validate reports what is wrong with a decoded experiment beyond the types of its fields.
 func (d *decoder) validate(e *Experiment) {
 	d.name("experiment", "the experiment's name", e.Name)
-	if e.Name == "store" || e.Name == "logs" {
+	if slices.Contains([]string{"store", "logs", "cache"}, e.Name) {
 		d.failAt("experiment", "the workspace has a folder %s of its own: choose another name", e.Name)
 	}
 	if len(e.Stages) == 0 && d.keys["stages"] != nil {
@@ -140,8 +140,11 @@ func (d *decoder) validateStages(e *Experiment) {
 			}
 			d.values(p+".matrix."+axis.Name, what, axis.Values, known)
 		}
-		if b, ok := s.With.(*BuildWith); ok {
-			d.values(p+".with.tasks", "task", b.Tasks, e.TaskNames())
+		switch w := s.With.(type) {
+		case *BuildWith:
+			d.values(p+".with.tasks", "task", w.Tasks, e.TaskNames())
+		case *SummarizeWith:
+			d.values(p+".with.tasks", "summary task", w.Tasks, summaryTasks())
 		}
 		for j, x := range s.Matrix.Exclude {
 			d.exclusion(&e.Stages[i], fmt.Sprintf("%s.matrix.exclude[%d]", p, j), x)
@@ -247,12 +250,13 @@ var inputKinds = map[string]struct {
 	"collect":    {kinds: []string{"train"}, why: "the adapters to collect"},
 	"similarity": {kinds: []string{"collect"}, why: "the factors to compare"},
 	"projection": {kinds: []string{"collect"}, why: "the factors to project"},
+	"evaluate":   {kinds: []string{"train"}, why: "the adapters to test"},
 	"report":     {kinds: []string{"similarity", "projection"}, any: true, why: "the results to show"},
 }
 
 // single are the kinds of which an experiment has at most one stage, since each fills a fixed
 // place of the workspace.
-var single = []string{"collect", "similarity", "projection", "report"}
+var single = []string{"summarize", "collect", "similarity", "projection", "evaluate", "report"}
 
 // validateNeeds checks that each stage needs what its kind reads and that every cell finds a cell
 // in each stage it needs.
@@ -275,7 +279,7 @@ func (d *decoder) validateNeeds(e *Experiment) {
 				}
 			}
 			if len(missing) > 0 && (!in.any || len(missing) == len(in.kinds)) {
-				d.failAt(p+".needs", "a %s stage needs a %s stage: %s", s.Uses, strings.Join(missing, " or "), in.why)
+				d.failAt(p+".needs", "%s stage needs a %s stage: %s", withArticle(s.Uses), strings.Join(missing, " or "), in.why)
 			}
 		}
 		for _, need := range s.Needs {
@@ -291,6 +295,9 @@ func (d *decoder) validateCells(e *Experiment, s *Stage, p string, need *Stage) 
 	found := func(c map[string]string) bool {
 		// A ready-made model needs no pretraining, one that is here no fetching.
 		if m := e.Model(c["model"]); m != nil && (need.Uses == "pretrain" && m.Architecture == nil || need.Uses == "fetch" && !m.Remote()) {
+			return true
+		}
+		if need.Uses == "summarize" { // validateSummaries has seen to it
 			return true
 		}
 		return slices.ContainsFunc(cells, func(o map[string]string) bool { return Agree(c, o) })
@@ -309,6 +316,14 @@ func (d *decoder) validateCells(e *Experiment, s *Stage, p string, need *Stage) 
 			d.failAt(p+".matrix", "stage %s has no job for %s, which stage %s needs: exclude it here too", need.Name, describe(c), s.Name)
 		}
 	}
+}
+
+// withArticle is the name of a kind of stage after "a" or "an".
+func withArticle(kind string) string {
+	if strings.IndexByte("aeiou", kind[0]) >= 0 {
+		return "an " + kind
+	}
+	return "a " + kind
 }
 
 // describe names a cell for messages.
@@ -362,6 +377,14 @@ func (d *decoder) validateKinds(e *Experiment) {
 					d.failAt("models."+m.Name, "model %s needs a revision: the commit of the Hub's repository, so that it is always the same model", m.Name)
 				}
 			}
+		case *BuildWith:
+			d.validateSummaries(e, s, p)
+		case *SummarizeWith:
+			d.validateSummarize(e, w, p)
+		case *EvaluateWith:
+			known := slices.Sorted(maps.Keys(trained))
+			d.values(p+".with.adapters", "trained task", w.Adapters, known)
+			d.values(p+".with.tasks", "trained task", w.Tasks, known)
 		case *ProjectionWith:
 			for j, pair := range w.Pairs {
 				pp := fmt.Sprintf("%s.with.pairs[%d]", p, j)
@@ -389,11 +412,11 @@ func (d *decoder) validateKinds(e *Experiment) {
 		if s.Uses != "train" && (s.Runner != "" || s.Container != nil) {
 			d.failAt(p+".runner", "only train stages have a runner")
 		}
-		if s.Uses != "train" && s.Uses != "pretrain" && s.Uses != "fetch" && s.Uses != "build" && len(s.Matrix.Axes) > 0 {
-			d.failAt(p+".matrix", "a %s stage is one job: it has no matrix", s.Uses)
+		if s.Uses != "train" && s.Uses != "pretrain" && s.Uses != "fetch" && s.Uses != "build" && s.Uses != "summarize" && len(s.Matrix.Axes) > 0 {
+			d.failAt(p+".matrix", "%s stage is one job: it has no matrix", withArticle(s.Uses))
 		}
-		if s.Uses == "build" && len(s.Matrix.Axes) > 0 {
-			d.failAt(p+".matrix", "a build stage has a job for each of its tasks: it has no matrix")
+		if (s.Uses == "build" || s.Uses == "summarize") && len(s.Matrix.Axes) > 0 {
+			d.failAt(p+".matrix", "a %s stage has a job for each of its tasks: it has no matrix", s.Uses)
 		}
 	}
 }

@@ -31,13 +31,21 @@ func (c *Client) CreateFromFolder(ctx context.Context, name, folder string) erro
 	return c.CreateFromGGUF(ctx, name, file)
 }
 
+// small is the size in bytes of models that one thread runs fastest. The threads of the server's engine
+// wait for each other by spinning, a hundred times as long as they work where other programs use the cores.
+const small = 64 << 20
+
 // CreateFromGGUF makes a model from a GGUF file.
 func (c *Client) CreateFromGGUF(ctx context.Context, name, file string) error {
 	files, err := c.upload(ctx, name, []string{file})
 	if err != nil {
 		return err
 	}
-	return c.create(ctx, &api.CreateRequest{Model: name, Files: files})
+	r := &api.CreateRequest{Model: name, Files: files}
+	if info, err := os.Stat(file); err == nil && info.Size() < small {
+		r.Parameters = map[string]any{"num_thread": 1}
+	}
+	return c.create(ctx, r)
 }
 
 // plain and likeliest are how a model with an adapter answers, unless it is asked to do otherwise: to the

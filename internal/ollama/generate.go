@@ -13,11 +13,13 @@ import (
 // A Request asks a model what it writes after a prompt: the likeliest token each time.
 type Request struct {
 	Model   string
-	Prompt  string // as it is, without a template; the start token is the server's, where the model has one
+	Prompt  string // as it is; the start token is the server's, where the model has one
+	Chat    bool   // puts the prompt into the model's own chat template, as one message of the user
 	Seed    int
 	Context int      // tokens of prompt and answer together (num_ctx)
 	Predict int      // tokens of the answer at most (num_predict)
 	Stop    []string // texts that end the answer and are left out of it
+	Threads int      // of the server for this model; 0 for its own choice. It bears on the time alone
 }
 
 // Options are the options that the server gets: every one that bears on the answer, so that none comes
@@ -82,8 +84,12 @@ func (c *Client) Generate(ctx context.Context, r Request) (*Response, error) {
 // looks to the API like one that has ended.
 func (c *Client) generate(ctx context.Context, r Request) (*api.GenerateResponse, error) {
 	whole := false
+	options := r.Options()
+	if r.Threads > 0 {
+		options["num_thread"] = r.Threads
+	}
 	var last *api.GenerateResponse
-	err := c.api.Generate(ctx, &api.GenerateRequest{Model: r.Model, Prompt: r.Prompt, Raw: true, Stream: &whole, Options: r.Options()}, func(g api.GenerateResponse) error {
+	err := c.api.Generate(ctx, &api.GenerateRequest{Model: r.Model, Prompt: r.Prompt, Raw: !r.Chat, Stream: &whole, Options: options}, func(g api.GenerateResponse) error {
 		last = &g
 		return nil
 	})

@@ -2,8 +2,8 @@
 // new models from a folder, a GGUF file, or another model with an adapter.
 //
 // It never downloads a model: one that is not on the server is an error that says what to type. It
-// knows no tasks and keeps nothing; what comes back is cached by those who ask. The server's chat
-// templates are not used: a prompt is what the caller gives, word by word.
+// knows no tasks and keeps nothing; what comes back is cached by those who ask. A prompt is what the
+// caller gives, word by word, unless the model's chat template is asked for.
 package ollama
 
 import (

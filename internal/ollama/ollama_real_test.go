@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -182,6 +184,59 @@ func TestRealServer(t *testing.T) {
 	isBad(t, err, "is not on the server")
 }
 
+// TestRealRepeat: a model whose layers add nothing and whose embeddings are drawn writes the last token again
+// and again. The server gives it up without a count; the prompt's is there all the same.
+func TestRealRepeat(t *testing.T) {
+	s := ollamatest.Start(t)
+	c, err := New(s.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := tiny(t, "llama", 64)
+	file := filepath.Join(folder, "model.safetensors")
+	tensors, meta, err := adapter.ReadSafetensors(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(3, 4))
+	for i, w := range tensors {
+		values, err := w.Float32s()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j := range values {
+			switch {
+			case strings.Contains(w.Name, "embed_tokens"):
+				values[j] = float32(2*rng.IntN(2) - 1) // rows of one length, nearly orthogonal
+			case strings.Contains(w.Name, "o_proj"), strings.Contains(w.Name, "down_proj"):
+				values[j] = 0
+			}
+		}
+		tensors[i] = adapter.Float32Tensor(w.Name, w.Shape, values)
+	}
+	if err := adapter.WriteSafetensors(file, tensors, meta); err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	if err := c.CreateFromFolder(ctx, "parrot", folder); err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Generate(ctx, Request{Model: "parrot", Prompt: "boat", Context: 256, Predict: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, err := c.Generate(ctx, Request{Model: "parrot", Prompt: "boat", Context: 256, Predict: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.DoneReason != DoneRepeat || r.PromptTokens != short.PromptTokens || r.PromptTokens < 2 || r.OutputTokens != 0 || len(r.Text) < 20 || !strings.HasPrefix(r.Text, short.Text) {
+		t.Errorf("the answer is %+v, and of 5 tokens %+v", r, short)
+	}
+	if short.DoneReason != DoneLength || short.OutputTokens != 5 {
+		t.Errorf("the answer of 5 tokens is %+v", short)
+	}
+}
+
 // TestRealImport measures what the server makes of an adapter: of our file ΔW itself, and of the PEFT
 // folder, which it imports by permuting A instead of B, another matrix for q and k. When that is mended
 // upstream this test says so.
@@ -226,6 +281,60 @@ func TestRealImport(t *testing.T) {
 			}
 			if d := got[kind] - e; len(got) != len(want) || d > near || d < -near {
 				t.Errorf("%s: the relative error of ΔW of %s is %v, want about %v", name, kind, got[kind], e)
+			}
+		}
+	}
+}
+
+// TestRealFolders: models that transformers saved, of three ways to cut text into words, have on a real
+// server the tokens and the logits that transformers gives.
+func TestRealFolders(t *testing.T) {
+	python := os.Getenv("TASKVEC_PYTHON")
+	if python == "" {
+		t.Fatal("TASKVEC_PYTHON names no python with transformers: run make test-real")
+	}
+	texts := []string{
+		"Ama paints the boat, and it's 1822:\n\n### Answer:\n", "naïve café №5 — “quoted” (twice)", "the violin  mends   a letter\tor 3.14159 of it",
+		"We'll see; WE'LL SEE!\r\n\r\n  indented\n", "$100,000 < 2^17 + x_1 == y~z",
+	}
+	in, err := json.Marshal(texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	cmd := exec.Command(python, filepath.Join("testdata", "hf_models.py"), out, string(in))
+	cmd.Stderr = os.Stderr
+	printed, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("hf_models.py: %v", err)
+	}
+	var real map[string]struct {
+		IDs    [][]int32
+		Logits [][]float64
+	}
+	if err := json.Unmarshal(printed, &real); err != nil {
+		t.Fatalf("hf_models.py printed %s: %v", printed, err)
+	}
+	s := ollamatest.Start(t)
+	c, err := New(s.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"gpt2", "smollm", "llama3"} {
+		if err := c.CreateFromFolder(context.Background(), name, filepath.Join(out, name)); err != nil {
+			t.Fatal(err)
+		}
+		for i, a := range s.Logits(t, name, texts) {
+			if !slices.Equal(a.Tokens, real[name].IDs[i]) {
+				t.Errorf("%s: %q is %v, of transformers %v", name, texts[i], a.Tokens, real[name].IDs[i])
+				continue
+			}
+			worst, size := 0.0, 0.0
+			for j, want := range real[name].Logits[i] {
+				worst, size = max(worst, math.Abs(float64(a.Logits[j])-want)), max(size, math.Abs(want))
+			}
+			if !(worst < 0.01*size) { // f16 through three layers of drawn weights; a wrong angle or head is as large as the logits
+				t.Errorf("%s: %q: logits of up to %v differ by %v", name, texts[i], size, worst)
 			}
 		}
 	}

@@ -323,7 +323,7 @@ func (r *Runner) attempt(ctx context.Context, j *Job, lock *held, logPath string
 	}
 	record := &Record{Job: j.Name, Key: j.Key, Parts: j.Parts, Versions: map[string]string{}, Attempts: number, Started: time.Now().UTC()}
 	maps.Copy(record.Versions, r.Versions)
-	w := &Work{Job: j.Name, Key: j.Key, Cell: j.Cell, Dir: dir, Log: log, GPUs: j.gpus, Container: j.Stage.Container, Inside: r.Inside,
+	w := &Work{Job: j.Name, Key: j.Key, Cell: j.Cell, Dir: dir, Cache: r.Workspace.cache(), Log: log, GPUs: j.gpus, Container: j.Stage.Container, Inside: r.Inside,
 		Versions: record.Versions, settings: j.Parts.Settings, paths: j.paths}
 	for _, a := range j.Ancestors() {
 		w.Inputs = append(w.Inputs, Input{Job: a.Name, Uses: a.Kind.Name, Cell: a.Cell, Dir: r.Workspace.entry(a.Key)})

@@ -27,7 +27,9 @@ type Kind struct {
 	// Resolve returns the settings of one job: a struct that JSON can encode and that holds
 	// everything besides the inputs' results that determines this job's result. They are hashed
 	// into the job's key and are all that Run is given. For files from outside, settings hold
-	// the digest of their bytes and paths where they lie; paths are not hashed.
+	// the digest of their bytes and paths where they lie; paths are not hashed, and neither is
+	// what else stands there that says how a job is done and not what comes of it, such as the
+	// address of a server.
 	Resolve func(e *experiment.Experiment, s *experiment.Stage, c Cell) (settings any, paths map[string]string, err error)
 	// Publish is the folder of the experiment, results or report, that shows the job's outputs;
 	// "" for none.
@@ -45,6 +47,9 @@ type Work struct {
 	Dir    string  // the folder to write results into; it becomes the store entry as a whole
 	Log    io.Writer
 	GPUs   []int // indices of this machine's GPUs that the job has to itself
+	// Cache is a folder of the workspace, which all jobs share, for what takes long to get again and is
+	// the same whenever it is got. It may not be there yet.
+	Cache string
 	// Container is where the job's own process is to run, nil for in this one. It says nothing
 	// about the result.
 	Container *experiment.Container

@@ -19,6 +19,7 @@ import (
 type Workspace struct{ Dir string }
 
 func (w Workspace) store() string           { return filepath.Join(w.Dir, "store") }
+func (w Workspace) cache() string           { return filepath.Join(w.Dir, "cache") }
 func (w Workspace) entry(key string) string { return filepath.Join(w.store(), key) }
 
 // Entry returns the folder of the finished job of a key.

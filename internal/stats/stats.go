@@ -193,11 +193,7 @@ func Mantel(a, b [][]float64, seed uint64) (c Correlation, ok bool, err error) {
 	if len(a) < 3 || !okX || !okY {
 		return c, false, nil
 	}
-	order := make([]int, len(a))
-	for i := range order {
-		order[i] = i
-	}
-	correlation := func() float64 {
+	return permuted(len(a), seed, func(order []int) float64 {
 		sum := 0.0
 		for i := range x {
 			for j := range i {
@@ -205,12 +201,21 @@ func Mantel(a, b [][]float64, seed uint64) (c Correlation, ok bool, err error) {
 			}
 		}
 		return sum
+	}), true, nil
+}
+
+// permuted tests a correlation of two matrices of n items, of which the second one's are put in order,
+// by permutation.
+func permuted(n int, seed uint64, correlation func(order []int) float64) (c Correlation) {
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
 	}
-	c.R = correlation()
+	c.R = correlation(order)
 	extreme := 0
 	count := func() {
 		c.Permutations++
-		if correlation() >= c.R-tie {
+		if correlation(order) >= c.R-tie {
 			extreme++
 		}
 	}
@@ -229,7 +234,7 @@ func Mantel(a, b [][]float64, seed uint64) (c Correlation, ok bool, err error) {
 		c.P = float64(extreme+1) / float64(draws+1)
 	}
 	c.R = min(max(c.R, -1), 1)
-	return c, true, nil
+	return c
 }
 
 // standardised returns d with its entries below the diagonal centred and of norm 1, both triangles

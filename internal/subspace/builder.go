@@ -88,6 +88,13 @@ func (b *Builder) Add(s float64) (*Decomposition, error) {
 	return d, nil
 }
 
+// Drop takes the update added last back.
+func (b *Builder) Drop() {
+	last := len(b.updates) - 1
+	b.rows -= b.updates[last].Rank()
+	b.updates = b.updates[:last]
+}
+
 // Set returns the set of the updates added since Start. It is valid until the next Start.
 func (b *Builder) Set() *Set {
 	s := &Set{of: b.updates, start: make([]int, len(b.updates)+1)}

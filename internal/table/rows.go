@@ -116,3 +116,26 @@ type Phi struct {
 	J      int32   `arrow:"j"`
 	Value  float64 `arrow:"value"`
 }
+
+// An Evaluation is one row of evaluation.arrow: one measure of how well an adapter, trained on one task,
+// does a task. The adapter "none" is the base model alone; the measure "score" is the task's main one.
+type Evaluation struct {
+	Model   string  `arrow:"model"`
+	Adapter string  `arrow:"adapter"`
+	Task    string  `arrow:"task"`
+	N       int64   `arrow:"n"` // test examples
+	Measure string  `arrow:"measure"`
+	Value   float64 `arrow:"value"` // mean over the examples
+}
+
+// An Answer is one row of answers.arrow: what a model with an adapter wrote for a test example, or the
+// label it gave.
+type Answer struct {
+	Model     string `arrow:"model"`
+	Adapter   string `arrow:"adapter"`
+	Task      string `arrow:"task"`
+	ID        string `arrow:"id"`
+	Reference string `arrow:"reference"`
+	Answer    string `arrow:"answer"`
+	Ended     string `arrow:"ended"` // stop where the model ended it; length or repeat where the server did; "" for labels
+}

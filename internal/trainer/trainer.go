@@ -2,7 +2,8 @@
 // trainer, the container image, or a user's own image.
 //
 // In a job's folder the trainer finds job.json (Spec) and reads the files it names; it writes
-// out/adapter and out/init, PEFT folders, and out/train.json (Result). While it works it prints a
+// out/adapter and out/init, PEFT folders, out/train.json (Result) and, of a classifier,
+// out/predictions.json. While it works it prints a
 // JSON line (Progress) a step to stdout and keeps a checkpoint from which a later attempt goes on.
 // It ends with ExitDone, ExitBadData, ExitTryAgain or any other code for a failure.
 //
@@ -11,7 +12,9 @@ package trainer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -22,7 +25,10 @@ const (
 	AdapterDir = "out/adapter"
 	InitDir    = "out/init" // the adapter at step 0
 	ResultFile = "out/train.json"
-	Checkpoint = "checkpoint"
+	// PredictionsFile is what a classifier says of the test examples: the numbers of their labels, in
+	// the order of the examples. A trainer that taskvec can run itself need not write it.
+	PredictionsFile = "out/predictions.json"
+	Checkpoint      = "checkpoint"
 )
 
 // The exit codes of a trainer (sysexits.h).
@@ -139,6 +145,23 @@ func ReadResult(dir string) (*Result, error) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	return &r, nil
+}
+
+// ReadPredictions reads the predictions.json of a job's folder.
+func ReadPredictions(dir string) ([]int, error) {
+	path := filepath.Join(dir, filepath.FromSlash(PredictionsFile))
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the trainer's image left no %s, which says how it labels the test examples: build the image anew and train again", PredictionsFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var labels []int
+	if err := json.Unmarshal(b, &labels); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return labels, nil
 }
 
 // WriteJSON writes a Spec or a Result at its place in a job's folder.

@@ -27,13 +27,17 @@ const (
 	ReportFile   = "build.json"     // Report
 )
 
+// SummariesFile is the file in which a summarize job gives the summaries of a task, in the format of
+// summaries from a file.
+func SummariesFile(task string) string { return "summaries-" + task + ".jsonl" }
+
 // settings determine the examples.
 type settings struct {
 	Task   string         `json:"task"`
 	Own    *ownTask       `json:"own,omitempty"`   // where the task is not the catalogue's
 	Set    *labelledSet   `json:"set,omitempty"`   // where the task is a classification set
 	Corpus CorpusSettings `json:"corpus,omitzero"` // where it is not
-	// Summaries is the digest of the reference summaries, where the task needs them.
+	// Summaries is the digest of the reference summaries, where the task needs them; or fromStage.
 	Summaries string `json:"summaries,omitempty"`
 }
 
@@ -93,7 +97,20 @@ func run(_ context.Context, w *pipeline.Work) error {
 	if err := w.Settings(&set); err != nil {
 		return err
 	}
-	t, rows, report, err := set.examples(w.Path, func() (*Corpus, error) { return set.Corpus.Load(w.Path) })
+	path := w.Path
+	if set.Summaries == fromStage {
+		written := w.InputsOf("summarize")
+		if len(written) != 1 {
+			return fmt.Errorf("task %s takes its summaries from one summarize job, not %d: mend the needs of its stage", set.Task, len(written))
+		}
+		path = func(name string) string {
+			if name == summariesPath {
+				return filepath.Join(written[0].Dir, SummariesFile(set.Task))
+			}
+			return w.Path(name)
+		}
+	}
+	t, rows, report, err := set.examples(path, func() (*Corpus, error) { return set.Corpus.Load(path) })
 	if err != nil {
 		return err
 	}

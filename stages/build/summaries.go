@@ -16,9 +16,15 @@ import (
 // summariesPath is the name under which resolve gives the place of a file of reference summaries.
 const summariesPath = "summaries"
 
+// fromStage stands for the digest of summaries that a summarize job writes: its key says what they are.
+const fromStage = "stage"
+
 // resolveSummaries returns the SHA-256 of the reference summaries, "" when there are none, and adds
 // the place of a file of them to paths.
 func resolveSummaries(e *experiment.Experiment, paths map[string]string) (string, error) {
+	if e.Summaries.From == experiment.FromOllama {
+		return fromStage, nil
+	}
 	file := e.Summaries.Path
 	if file != "" {
 		file = e.Resolve(file)
@@ -54,13 +60,16 @@ func readSummaries(file string) ([]byte, error) {
 }
 
 // addSummaries gives the corpus the reference summaries of a file, or the sample corpus's own, whose
-// SHA-256 is digest.
+// SHA-256 is digest, unless a job wrote them.
 func (c *Corpus) addSummaries(file, digest string) error {
+	if file == "" && digest == fromStage {
+		return &datasets.Error{File: c.Name, Msg: "its summaries are written by a summarize stage: run it, and to see the examples here give what it wrote, results/" + SummariesFile("TASK") + ", as a file (summaries: {from: file, path: …})"}
+	}
 	text, err := readSummaries(file)
 	if err != nil {
 		return err
 	}
-	if digestOf(text) != digest {
+	if digest != fromStage && digestOf(text) != digest {
 		return changed(file)
 	}
 	name := file

@@ -206,21 +206,19 @@ func TestEachRefuses(t *testing.T) {
 		factor table.Factor
 		msg    string
 	}{
-		"short A":     {spoil(func(f *table.Factor) { f.A = nil }), "0 bytes"},
-		"short B":     {spoil(func(f *table.Factor) { f.B = f.B[:1] }), "1 bytes"},
-		"unknown":     {spoil(func(f *table.Factor) { f.DType = "I8" }), "I8"},
-		"negative":    {spoil(func(f *table.Factor) { f.Rank = -1 }), "shape"},
-		"NaN":         {spoil(func(f *table.Factor) { f.B = []byte{0xc0, 0x7f} }), "NaN"},
-		"scale":       {spoil(func(f *table.Factor) { f.Scale = math.Inf(1) }), "scale"},
-		"zero":        {spoil(func(f *table.Factor) { f.B = []byte{0, 0} }), "ΔW is zero"},
-		"zero's twin": {spoil(func(f *table.Factor) { f.Scale = 0 }), "ΔW is zero"},
+		"short A":  {spoil(func(f *table.Factor) { f.A = nil }), "0 bytes"},
+		"short B":  {spoil(func(f *table.Factor) { f.B = f.B[:1] }), "1 bytes"},
+		"unknown":  {spoil(func(f *table.Factor) { f.DType = "I8" }), "I8"},
+		"negative": {spoil(func(f *table.Factor) { f.Rank = -1 }), "shape"},
+		"NaN":      {spoil(func(f *table.Factor) { f.B = []byte{0xc0, 0x7f} }), "NaN"},
+		"scale":    {spoil(func(f *table.Factor) { f.Scale = math.Inf(1) }), "scale"},
 	} {
 		factors := []table.Factor{c.factor}
 		for layer := range int32(20) {
 			if layer != 3 {
 				f := factor("m", "ner", layer, 1)
 				if layer > 3 {
-					f.Scale = 0
+					f.Scale = math.Inf(1)
 				}
 				factors = append(factors, f)
 			}
@@ -233,6 +231,52 @@ func TestEachRefuses(t *testing.T) {
 		var e *adapter.Error
 		if !errors.As(err, &e) || e.Tensor != "layers.3.q" || !strings.Contains(err.Error(), c.msg) {
 			t.Errorf("%s: error %v, want %q of layer 3", name, err, c.msg)
+		}
+	}
+}
+
+// A task is left out of the modules where its ΔW is zero, and only there; one that changed nothing, and two
+// that changed nothing in common, cannot be compared.
+func TestUntrained(t *testing.T) {
+	zero := func(task string, layer int32) table.Factor {
+		f := factor("m", task, layer, 1)
+		f.B = []byte{0, 0}
+		return f
+	}
+	scaled := factor("m", "sum", 2, 1)
+	scaled.Scale = 0
+	type found struct{ tasks, untrained string }
+	for name, c := range map[string]struct {
+		factors []table.Factor
+		want    []found
+		notes   string
+		err     string
+	}{
+		"in part": {[]table.Factor{factor("m", "ner", 0, 1), factor("m", "sum", 0, 2), zero("ner", 1), factor("m", "sum", 1, 2), factor("m", "ner", 2, 1), scaled},
+			[]found{{"ner sum", ""}, {"sum", "ner"}, {"ner", "sum"}},
+			"m/ner: ΔW is zero in 1 of 3 modules, which were not trained; they are left out\nm/sum: ΔW is zero in 1 of 3 modules, which were not trained; they are left out", ""},
+		"at all":    {[]table.Factor{factor("m", "ner", 0, 1), zero("sum", 0)}, nil, "", "m/sum: ΔW is zero in every module"},
+		"in common": {[]table.Factor{factor("m", "ner", 0, 1), zero("sum", 0), zero("ner", 1), factor("m", "sum", 1, 1)}, nil, "", "m/ner: changed no module that m/sum changed"},
+	} {
+		l, err := Lay(c.factors)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Each(context.Background(), l, nil, func(m *Module) (found, error) {
+			if m.Set.Len() != len(m.Tasks) || len(m.Ranks) != len(m.Tasks) {
+				t.Errorf("%s: %d updates of %v", name, m.Set.Len(), m.Tasks)
+			}
+			return found{strings.Join(m.Tasks, " "), strings.Join(m.Untrained, " ")}, nil
+		})
+		if c.err != "" {
+			var e *adapter.Error
+			if !errors.As(err, &e) || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%s: %v, want %q", name, err, c.err)
+			}
+			continue
+		}
+		if err != nil || !slices.Equal(got, c.want) || strings.Join(l.Notes, "\n") != c.notes {
+			t.Errorf("%s: %v, %v, notes %q", name, got, err, l.Notes)
 		}
 	}
 }

@@ -77,8 +77,12 @@ type Module struct {
 	Weight
 	Type  string
 	Layer int32
-	Tasks []string      // the tasks that have the module, in the model's order
+	Tasks []string      // the tasks that changed the module, in the model's order
+	Ranks []int         // r of each of them
 	Set   *subspace.Set // update i is that of Tasks[i]
+	// Untrained are the tasks that have the module, but whose ΔW is zero there: no distance to them is
+	// defined.
+	Untrained []string
 }
 
 // LayOut lays out the factors of adapters, which may be left in their files: they are read when a
@@ -211,8 +215,9 @@ func Each[T any](ctx context.Context, l *Layout, progress func(done, total int64
 // Stream decomposes the modules of a layout, several at a time, and hands what f makes of each to
 // next, one call at a time, by model, layer and module name whatever the number of threads. The set of a
 // module is good until f returns. progress, which may be nil, is told after each module, one call at a time.
-// A module in which a task changed nothing is an error: its distances and shares are undefined. The error is
-// that of the first module that fails.
+// A task is left out of the modules in which it changed nothing, whose distances and shares are undefined, and the
+// layout's notes say so in the end; a task that changed nothing at all is an error. The error is that of the first module
+// that fails.
 func Stream[T any](ctx context.Context, l *Layout, progress func(done, total int64, note string), f func(*Module) (T, error), next func(T) error) error {
 	workers := l.workers()
 	workshops := sync.Pool{New: func() any { return new(workshop) }}
@@ -220,6 +225,7 @@ func Stream[T any](ctx context.Context, l *Layout, progress func(done, total int
 	out.moved.L = &out.mu
 	var reporting sync.Mutex
 	done := int64(0)
+	untrained := make([][]string, len(l.modules))
 	g, running := errgroup.WithContext(ctx)
 	g.SetLimit(workers)
 	for i := range l.modules {
@@ -233,6 +239,7 @@ func Stream[T any](ctx context.Context, l *Layout, progress func(done, total int
 			m, err := w.decompose(l.modules[i])
 			var v T
 			if err == nil {
+				untrained[i] = m.Untrained
 				v, err = f(m)
 			}
 			if progress != nil {
@@ -248,7 +255,49 @@ func Stream[T any](ctx context.Context, l *Layout, progress func(done, total int
 	if err := g.Wait(); err != nil {
 		return cmp.Or(out.err, err)
 	}
-	return ctx.Err()
+	return cmp.Or(ctx.Err(), l.leftOut(untrained))
+}
+
+// leftOut notes where ΔW is zero, given the tasks that changed nothing in each module. Two tasks of a model that
+// changed no module in common are an error, as is one that changed nothing.
+func (l *Layout) leftOut(untrained [][]string) error {
+	for _, model := range l.Models {
+		tasks := l.Tasks[model]
+		zero, all := make([]int, len(tasks)), make([]int, len(tasks))
+		common := map[[2]string]bool{}
+		for i, p := range l.modules {
+			if p.model != model {
+				continue
+			}
+			var trained []string
+			for _, f := range p.factors {
+				k := slices.Index(tasks, f.Task)
+				if all[k]++; slices.Contains(untrained[i], f.Task) {
+					zero[k]++
+					continue
+				}
+				for _, other := range trained {
+					common[[2]string{other, f.Task}] = true
+				}
+				trained = append(trained, f.Task)
+			}
+		}
+		for k, task := range tasks {
+			if zero[k] == 0 {
+				continue
+			}
+			if zero[k] == all[k] {
+				return &adapter.Error{File: label(model, task), Msg: "ΔW is zero in every module: the adapter was not trained, and no distance to it is defined"}
+			}
+			for _, other := range tasks {
+				if pair := [2]string{other, task}; other != task && !common[pair] && !common[[2]string{task, other}] {
+					return &adapter.Error{File: label(model, task), Msg: fmt.Sprintf("changed no module that %s changed, so the two cannot be compared", label(model, other))}
+				}
+			}
+			l.Notes = append(l.Notes, fmt.Sprintf("%s: ΔW is zero in %d of %d modules, which were not trained; they are left out", label(model, task), zero[k], all[k]))
+		}
+	}
+	return nil
 }
 
 // Spread calls f for consecutive ranges of 0 to n-1, several at a time where there are many: it is for the pairs of a
@@ -308,35 +357,40 @@ func (w *workshop) decompose(p place) (*Module, error) {
 	}
 	w.builder.Start(int(p.factors[0].Out), int(p.factors[0].In), ranks)
 	for _, f := range p.factors {
-		if err := w.add(f); err != nil {
+		trained, err := w.add(f)
+		if err != nil {
 			return nil, err
 		}
-		m.Tasks = append(m.Tasks, f.Task)
+		if !trained {
+			m.Untrained = append(m.Untrained, f.Task)
+			continue
+		}
+		m.Tasks, m.Ranks = append(m.Tasks, f.Task), append(m.Ranks, int(f.Rank))
 	}
 	m.Set = w.builder.Set()
 	return m, nil
 }
 
-// add decomposes one update.
-func (w *workshop) add(f update) error {
+// add decomposes one update; trained is false when it is zero, and then it is not in the set.
+func (w *workshop) add(f update) (trained bool, err error) {
 	if math.IsNaN(f.Scale) || math.IsInf(f.Scale, 0) {
-		return f.fault(fmt.Sprintf("has scale %v", f.Scale))
+		return false, f.fault(fmt.Sprintf("has scale %v", f.Scale))
 	}
 	bt, a := w.builder.Factors(int(f.Rank))
 	if err := w.fill(f, f.b, bt, adapter.Tensor.Transpose); err != nil {
-		return err
+		return false, err
 	}
 	if err := w.fill(f, f.a, a, adapter.Tensor.Decode); err != nil {
-		return err
+		return false, err
 	}
 	d, err := w.builder.Add(f.Scale)
 	if err != nil {
-		return cmp.Or(w.finite(f), error(f.fault(err.Error())))
+		return false, cmp.Or(w.finite(f), error(f.fault(err.Error())))
 	}
 	if d.Rank() == 0 {
-		return f.fault("ΔW is zero: the adapter was not trained here, and no distance to it is defined")
+		w.builder.Drop()
 	}
-	return nil
+	return d.Rank() > 0, nil
 }
 
 // fill decodes one of the tensors of a factor into m.

@@ -63,15 +63,28 @@ func (a *averages) value(measure string, k pair) (v float64, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	byModule := a.sums[measure]
 	total, types := 0.0, 0
-	for _, module := range slices.Sorted(maps.Keys(byModule)) {
-		if sums := byModule[module]; at < len(sums) && sums[at].n > 0 {
-			total += sums[at].total / float64(sums[at].n)
+	for _, module := range a.modules(measure) {
+		if v, ok := a.ofModule(measure, module, at); ok {
+			total += v
 			types++
 		}
 	}
 	return total / float64(types), types > 0
+}
+
+// modules are the module types that have a measure, sorted.
+func (a *averages) modules(measure string) []string {
+	return slices.Sorted(maps.Keys(a.sums[measure]))
+}
+
+// ofModule returns the average over the layers of one module type, of the pair with a number.
+func (a *averages) ofModule(measure, module string, at int) (v float64, ok bool) {
+	sums := a.sums[measure][module]
+	if at >= len(sums) || sums[at].n == 0 {
+		return 0, false
+	}
+	return sums[at].total / float64(sums[at].n), true
 }
 
 // A pair is an ordered pair of tasks of a model.
@@ -161,6 +174,37 @@ func (r *Results) see(model, task string) {
 // Distance returns T̄ of one measure as a symmetric tasks × tasks matrix with a zero diagonal; ok
 // is false when a pair lacks it.
 func (r *Results) Distance(model, measure string) (m [][]float64, ok bool) {
+	return r.matrix(model, func(a, b string) (float64, bool) { return r.pairDistance(model, measure, a, b) })
+}
+
+// distanceOf is Distance of one module type alone.
+func (r *Results) distanceOf(model, measure, module string) (m [][]float64, ok bool) {
+	return r.matrix(model, func(a, b string) (float64, bool) {
+		at, ok := r.distances.number[pair{model, a, b}]
+		if !ok {
+			at, ok = r.distances.number[pair{model, b, a}]
+		}
+		if !ok {
+			return 0, false
+		}
+		return r.distances.ofModule(measure, module, at)
+	})
+}
+
+// moduleTypes are those of which a model has a measure for some pair, sorted.
+func (r *Results) moduleTypes(model, measure string) []string {
+	return slices.DeleteFunc(r.distances.modules(measure), func(module string) bool {
+		for k, at := range r.distances.number {
+			if _, ok := r.distances.ofModule(measure, module, at); ok && k.model == model {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// matrix fills a symmetric matrix of the tasks of a model; ok is false when a pair has no value.
+func (r *Results) matrix(model string, of func(a, b string) (float64, bool)) (m [][]float64, ok bool) {
 	tasks := r.Tasks[model]
 	m = make([][]float64, len(tasks))
 	for i := range m {
@@ -168,7 +212,7 @@ func (r *Results) Distance(model, measure string) (m [][]float64, ok bool) {
 	}
 	for i, a := range tasks {
 		for j := i + 1; j < len(tasks); j++ {
-			v, ok := r.pairDistance(model, measure, a, tasks[j])
+			v, ok := of(a, tasks[j])
 			if !ok {
 				return nil, false
 			}

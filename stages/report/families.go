@@ -87,12 +87,16 @@ func (in *Input) inFamilies(model string, m [][]float64) (sub [][]float64, group
 	return sub, group
 }
 
-// family returns the family of a task that was built here, else "".
+// family returns the family of a task that was built here; of adapters from elsewhere, that of the task
+// of this name in the catalogue. It is "" when neither is known.
 func (in *Input) family(task string) string {
 	for _, b := range in.Builds {
 		if b.Task == task {
 			return string(b.Family)
 		}
+	}
+	if of := family(task); len(in.Builds) == 0 && of != "other" {
+		return of
 	}
 	return ""
 }

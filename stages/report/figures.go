@@ -1,15 +1,12 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"image/color"
-	"math"
 	"path/filepath"
 	"slices"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/palette"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -26,12 +23,21 @@ type Figure struct {
 	Note   string
 	Width  vg.Length
 	Height vg.Length
-	plot   *plot.Plot
-	chart  any // options of Apache ECharts
+	// ByModule are the same figure of each module type alone, which the page has links to.
+	ByModule []*Figure
+	Module   string // of which module type alone; "" for all
+
+	plot  *plot.Plot
+	chart any // options of Apache ECharts
 }
 
-// write draws the figure as NAME.svg and NAME.png into dir.
+// write draws the figure as NAME.svg and NAME.png into dir, and those by module.
 func (f *Figure) write(dir string) error {
+	for _, part := range f.ByModule {
+		if err := part.write(dir); err != nil {
+			return err
+		}
+	}
 	for _, ending := range []string{"svg", "png"} {
 		if err := f.plot.Save(f.Width, f.Height, filepath.Join(dir, f.Name+"."+ending)); err != nil {
 			return fmt.Errorf("draw %s.%s: %w", f.Name, ending, err)
@@ -79,30 +85,31 @@ func (in *Input) figures() ([]*Figure, error) {
 				return nil, err
 			}
 			out = append(out, f)
-			if d.measure != "grassmann" {
+			if d.measure != "grassmann" || len(m) < 3 { // two tasks are a line, not a map
 				continue
 			}
-			if len(m) < 3 {
-				continue // two tasks are a line, not a map
-			}
-			f, err = pcaMap(fileName("pca", model, d.measure), titleOf("PCA of the "+d.title, model), in.Results.Tasks[model], m)
+			maps, err := in.maps(model, d, m)
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, f)
+			out = append(out, maps...)
 		}
+	}
+	tested, err := in.skillFigures()
+	if err != nil {
+		return nil, err
 	}
 	losses, err := in.lossFigures()
 	if err != nil {
 		return nil, err
 	}
-	return append(out, losses...), nil
+	return append(append(out, tested...), losses...), nil
 }
 
-// A grid is a square matrix as plotter.HeatMap wants it, the first row on top.
+// A grid is a matrix as plotter.HeatMap wants it, the first row on top.
 type grid [][]float64
 
-func (g grid) Dims() (c, r int)   { return len(g), len(g) }
+func (g grid) Dims() (c, r int)   { return len(g[0]), len(g) }
 func (g grid) Z(c, r int) float64 { return g[len(g)-1-r][c] }
 func (g grid) X(c int) float64    { return float64(c) }
 func (g grid) Y(r int) float64    { return float64(r) }
@@ -130,7 +137,7 @@ func offDiagonal(m [][]float64) (lo, hi float64) {
 }
 
 // blues goes from dark (near) to light (far), so that near tasks stand out.
-func blues() palette.Palette {
+func blues() fixedPalette {
 	const n = 64
 	near, far := [3]float64{0x14, 0x4b, 0x8a}, [3]float64{0xf3, 0xf7, 0xfb}
 	colors := make(fixedPalette, n)
@@ -146,56 +153,92 @@ type fixedPalette []color.Color
 
 func (p fixedPalette) Colors() []color.Color { return p }
 
+// A heat is a matrix to be drawn as a heat map, dark for near or good.
+type heat struct {
+	name, title, note string
+	rows, columns     []string
+	values            [][]float64 // below lo: grey; untested: grey and without a number
+	lo, hi            float64     // of the scale
+	high              bool        // dark are the high values, not the low ones
+}
+
 // heatMap draws T̄; the scale spans the entries beside the diagonal, which is 0 by definition.
 func heatMap(name, title string, tasks []string, m [][]float64) (*Figure, error) {
-	p := plot.New()
-	p.Title.Text = title
-	p.Title.Padding = vg.Points(8)
-	lo, hi := offDiagonal(m)
-	if hi == lo {
-		hi = lo + 1
+	h := heat{name: name, title: title, rows: tasks, columns: tasks, values: m, note: "Dark is near. The scale spans the pairs; the diagonal is 0."}
+	if h.lo, h.hi = offDiagonal(m); h.hi == h.lo {
+		h.hi = h.lo + 1
 	}
-	h := plotter.NewHeatMap(grid(m), blues())
-	h.Min, h.Max = lo, hi
-	h.Underflow = color.NRGBA{R: 0xdd, G: 0xdd, B: 0xdd, A: 0xff} // the diagonal
-	p.Add(h)
-	if len(m) > legible {
-		return wholesale(name, title, p), nil
+	return h.draw()
+}
+
+// untested stands for a value that there is not.
+const untested = -1
+
+var grey = color.NRGBA{R: 0xdd, G: 0xdd, B: 0xdd, A: 0xff}
+
+// draw draws the heat map.
+func (h *heat) draw() (*Figure, error) {
+	p := plot.New()
+	p.Title.Text = h.title
+	p.Title.Padding = vg.Points(8)
+	colors := blues()
+	if h.high {
+		slices.Reverse(colors)
+	}
+	m := plotter.NewHeatMap(grid(h.values), colors)
+	m.Min, m.Max = h.lo, h.hi
+	m.Underflow = grey
+	p.Add(m)
+	if max(len(h.rows), len(h.columns)) > legible {
+		return wholesale(h.name, h.title, p), nil
 	}
 	var labels plotter.XYLabels
 	var data [][]any
-	for i := range m {
-		for j := range m {
-			data = append(data, []any{j, i, m[i][j]})
-			labels.XYs = append(labels.XYs, plotter.XY{X: float64(j), Y: float64(len(m) - 1 - i)})
-			labels.Labels = append(labels.Labels, Cell{Number: m[i][j], IsNumber: true, Decimals: 3}.String())
+	for i, row := range h.values {
+		for j, v := range row {
+			data = append(data, []any{j, i, v})
+			labels.XYs = append(labels.XYs, plotter.XY{X: float64(j), Y: float64(len(h.rows) - 1 - i)})
+			labels.Labels = append(labels.Labels, h.label(i, j))
 		}
 	}
 	l, err := plotter.NewLabels(labels)
 	if err != nil {
-		return nil, fmt.Errorf("draw %s: %w", name, err)
+		return nil, fmt.Errorf("draw %s: %w", h.name, err)
 	}
 	for i := range l.TextStyle {
 		l.TextStyle[i].XAlign, l.TextStyle[i].YAlign = draw.XCenter, draw.YCenter
 		l.TextStyle[i].Font.Size = vg.Points(9)
-		if v := data[i][2].(float64); v >= lo && v < lo+0.55*(hi-lo) {
+		depth := (data[i][2].(float64) - h.lo) / (h.hi - h.lo)
+		if h.high {
+			depth = 1 - depth
+		}
+		if depth < 0.55 && data[i][2].(float64) >= h.lo {
 			l.TextStyle[i].Color = color.White
 		}
 	}
 	p.Add(l)
-	reversed := slices.Clone(tasks)
+	reversed := slices.Clone(h.rows)
 	slices.Reverse(reversed)
-	p.X.Tick.Marker, p.Y.Tick.Marker = names(tasks), names(reversed)
+	p.X.Tick.Marker, p.Y.Tick.Marker = names(h.columns), names(reversed)
 	p.X.Tick.Label.Rotation = 0.6
 	p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = draw.XRight, draw.YTop
 	p.X.Padding, p.Y.Padding = vg.Points(2), vg.Points(2)
 	p.Y.Label.Text = " " // room for the longest name
-	side := vg.Length(len(tasks))*1.7*vg.Centimeter + 5*vg.Centimeter
+	side := func(n int) vg.Length { return vg.Length(n)*1.7*vg.Centimeter + 5*vg.Centimeter }
 	return &Figure{
-		Name: name, Title: title, Width: side, Height: side - 0.8*vg.Centimeter, plot: p,
-		Note:  "Dark is near. The scale spans the pairs; the diagonal is 0.",
-		chart: heatMapChart(tasks, data, lo, hi),
+		Name: h.name, Title: h.title, Width: side(len(h.columns)), Height: side(len(h.rows)) - 0.8*vg.Centimeter, plot: p,
+		Note:  h.note,
+		chart: h.chart(data),
 	}, nil
+}
+
+// label is what stands in a cell; nothing where no value is.
+func (h *heat) label(i, j int) string {
+	v := h.values[i][j]
+	if v == untested {
+		return ""
+	}
+	return Cell{Number: v, IsNumber: true, Decimals: 3}.String()
 }
 
 // legible is for how many tasks a heat map has names and numbers.
@@ -211,129 +254,35 @@ func wholesale(name, title string, p *plot.Plot) *Figure {
 	}
 }
 
-// heatMapChart is the interactive heat map.
-func heatMapChart(tasks []string, data [][]any, lo, hi float64) any {
+// chart is the interactive heat map.
+func (h *heat) chart(data [][]any) any {
 	type o = map[string]any
 	var cells []o
 	for _, d := range data {
+		i, j := d[1].(int), d[0].(int)
+		if d[2].(float64) == untested {
+			continue
+		}
 		c := o{"value": d}
-		if d[0] == d[1] {
+		if h.values[i][j] < h.lo {
 			c["itemStyle"] = o{"color": "#dddddd"}
 		}
 		cells = append(cells, c)
 	}
+	colors := []string{"#144b8a", "#f3f7fb"}
+	if h.high {
+		slices.Reverse(colors)
+	}
 	return o{
 		"kind":    "heatmap",
-		"tasks":   tasks,
+		"rows":    h.rows,
+		"columns": h.columns,
 		"tooltip": o{},
 		"grid":    o{"left": 150, "right": 90, "top": 20, "bottom": 110},
-		"xAxis":   o{"type": "category", "data": tasks, "axisLabel": o{"rotate": 35, "interval": 0}},
-		"yAxis":   o{"type": "category", "data": tasks, "inverse": true, "axisLabel": o{"interval": 0}},
-		"visualMap": o{"min": lo, "max": hi, "precision": 3, "calculable": true, "right": 0, "top": "center",
-			"inRange": o{"color": []string{"#144b8a", "#f3f7fb"}}},
+		"xAxis":   o{"type": "category", "data": h.columns, "axisLabel": o{"rotate": 35, "interval": 0}},
+		"yAxis":   o{"type": "category", "data": h.rows, "inverse": true, "axisLabel": o{"interval": 0}},
+		"visualMap": o{"min": h.lo, "max": h.hi, "precision": 3, "calculable": true, "right": 0, "top": "center",
+			"inRange": o{"color": colors}},
 		"series": []o{{"type": "heatmap", "data": cells, "label": o{"show": true}}},
 	}
-}
-
-// pcaMap draws the first two principal components of the rows of T̄.
-func pcaMap(name, title string, tasks []string, m [][]float64) (*Figure, error) {
-	c, err := pcaRows(m)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", title, err)
-	}
-	p := plot.New()
-	p.Title.Text = title
-	p.Title.Padding = vg.Points(8)
-	axis := func(i int) string {
-		return fmt.Sprintf("component %d (%.0f %% of the variance)", i+1, 100*c.explained[i])
-	}
-	p.X.Label.Text, p.Y.Label.Text = axis(0), axis(1)
-	p.Add(plotter.NewGrid())
-	p.Legend.Top = true
-	labelY := apart(c.scores)
-	groups := map[string][]int{}
-	for i, t := range tasks {
-		groups[family(t)] = append(groups[family(t)], i)
-	}
-	type o = map[string]any
-	var series []o
-	for _, fam := range familyOrder {
-		if len(groups[fam]) == 0 {
-			continue
-		}
-		var points plotter.XYs
-		var xy plotter.XYLabels
-		var data []o
-		for _, i := range groups[fam] {
-			points = append(points, plotter.XY{X: c.scores[i][0], Y: c.scores[i][1]})
-			xy.XYs = append(xy.XYs, plotter.XY{X: c.scores[i][0], Y: labelY[i]})
-			xy.Labels = append(xy.Labels, tasks[i])
-			// The chart is about 340 pixels high; its label moves as far as the figure's.
-			up := 340 * (labelY[i] - c.scores[i][1]) / max(1e-9, spread(c.scores, 1))
-			data = append(data, o{"name": tasks[i], "value": c.scores[i], "label": o{"offset": []float64{0, -math.Round(up)}}})
-		}
-		s, err := plotter.NewScatter(points)
-		if err != nil {
-			return nil, fmt.Errorf("draw %s: %w", name, err)
-		}
-		s.GlyphStyle = draw.GlyphStyle{Color: familyColors[fam], Radius: vg.Points(5), Shape: draw.CircleGlyph{}}
-		l, err := plotter.NewLabels(xy)
-		if err != nil {
-			return nil, fmt.Errorf("draw %s: %w", name, err)
-		}
-		l.Offset = vg.Point{X: vg.Points(8), Y: vg.Points(-3)}
-		p.Add(s, l)
-		p.Legend.Add(fam, s)
-		series = append(series, o{"type": "scatter", "name": fam, "symbolSize": 14, "color": hex(familyColors[fam]), "data": data,
-			"label": o{"show": true, "position": "right", "formatter": "{b}"}})
-	}
-	widen(p)
-	return &Figure{
-		Name: name, Title: title, Width: 18 * vg.Centimeter, Height: 12 * vg.Centimeter, plot: p,
-		Note: "Rows of T̄ as features, column-centred and not scaled; in each component the entry of largest absolute value is positive.",
-		chart: o{
-			"kind": "pca", "tooltip": o{}, "legend": o{"top": 0},
-			"grid":   o{"left": 70, "right": 150, "top": 40, "bottom": 60},
-			"xAxis":  o{"type": "value", "scale": true, "name": axis(0), "nameLocation": "middle", "nameGap": 32},
-			"yAxis":  o{"type": "value", "scale": true, "name": axis(1), "nameLocation": "middle", "nameGap": 48},
-			"series": series,
-		},
-	}, nil
-}
-
-// apart returns heights for the points' labels, which stand to their right: that of the point, or
-// above the label below where the two would overlap.
-func apart(scores [][2]float64) []float64 {
-	gap, width := 0.05*spread(scores, 1), 0.35*spread(scores, 0)
-	order := make([]int, len(scores))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(scores[a][1], scores[b][1]) })
-	heights := make([]float64, len(scores))
-	for n, i := range order {
-		heights[i] = scores[i][1]
-		for _, j := range order[:n] {
-			if math.Abs(scores[i][0]-scores[j][0]) < width {
-				heights[i] = max(heights[i], heights[j]+gap)
-			}
-		}
-	}
-	return heights
-}
-
-// spread is the distance between the least and the largest coordinate k.
-func spread(scores [][2]float64, k int) float64 {
-	lo, hi := scores[0][k], scores[0][k]
-	for _, p := range scores {
-		lo, hi = min(lo, p[k]), max(hi, p[k])
-	}
-	return hi - lo
-}
-
-// widen leaves room for the labels beside the points.
-func widen(p *plot.Plot) {
-	dx, dy := p.X.Max-p.X.Min, p.Y.Max-p.Y.Min
-	p.X.Min, p.X.Max = p.X.Min-0.05*dx, p.X.Max+0.35*dx
-	p.Y.Min, p.Y.Max = p.Y.Min-0.08*dy, p.Y.Max+0.12*dy
 }

@@ -5,6 +5,26 @@ import "fmt"
 // The row side is suspiciously near when its mean distance is below this share of its null.
 const sharedStart = 0.9
 
+// startWarning says so when the row spaces of a model's tasks are much nearer to each other than chance, "" otherwise.
+func (in *Input) startWarning(model string) string {
+	var ratio, n float64
+	tasks := in.Results.Tasks[model]
+	for i, a := range tasks {
+		for _, b := range tasks[i+1:] {
+			distance, ok := in.Results.pairDistance(model, "grassmann/row", a, b)
+			null, there := in.Results.pairDistance(model, "grassmann_null_mean/row", a, b)
+			if ok && there && null > 0 {
+				ratio += distance / null
+				n++
+			}
+		}
+	}
+	if share := ratio / n; n > 0 && share < sharedStart {
+		return fmt.Sprintf("on the row side tasks are on average %.0f %% as far apart as unrelated ones. Adapters that start from the same A look alike there whatever their task (arXiv 2509.25414): read the column side, or train with another init_seed for each task.", 100*share)
+	}
+	return ""
+}
+
 // nullTables set T̄ of the Grassmann distance of each pair beside what it is for unrelated tasks, one
 // table a model; models without a null have none.
 func (in *Input) nullTables() []*Table {
@@ -19,7 +39,6 @@ func (in *Input) nullTables() []*Table {
 			},
 			Columns: []string{"i, j", "T̄ columns", "columns low", "columns high", "null columns", "z columns", "T̄ rows", "rows low", "rows high", "null rows", "z rows"},
 		}
-		var ratio, n float64
 		tasks := in.Results.Tasks[model]
 		for i, a := range tasks {
 			for _, b := range tasks[i+1:] {
@@ -33,18 +52,13 @@ func (in *Input) nullTables() []*Table {
 					}
 					row[2+5*s], row[3+5*s] = in.distanceInterval(model, "grassmann"+side, a, b)
 				}
-				distance, null := row[6], row[9] // of the rows
-				if row[4].IsNumber || null.IsNumber {
+				if row[4].IsNumber || row[9].IsNumber {
 					t.Rows = append(t.Rows, row)
-				}
-				if distance.IsNumber && null.IsNumber && null.Number > 0 {
-					ratio += distance.Number / null.Number
-					n++
 				}
 			}
 		}
-		if share := ratio / n; n > 0 && share < sharedStart {
-			t.Notes = append(t.Notes, fmt.Sprintf("Warning: on the row side tasks are on average %.0f %% as far apart as unrelated ones. Adapters that start from the same A look alike there whatever their task (arXiv 2509.25414): read the column side, or train with another init_seed for each task.", 100*share))
+		if w := in.startWarning(model); w != "" {
+			t.Notes = append(t.Notes, "Warning: "+w)
 		}
 		t.Notes = append(t.Notes, in.noiseNotes(&in.Results.noise.distances, []string{model}, "grassmann", "grassmann_z", "grassmann/row", "grassmann_z/row")...)
 		if len(t.Rows) > 0 {

@@ -1,6 +1,6 @@
 // Package report writes what people read: the poster's tables with the published values beside
 // ours, the mean distances and what they are for unrelated tasks, whether families cluster, maps of
-// the tasks, loss curves, and one page that holds them all and opens offline.
+// the tasks, how well each adapter does each task, loss curves, and one page that holds them all and opens offline.
 //
 // It computes no measure: it averages the rows of similarity.arrow and projection.arrow, tests the
 // averages and shows them.
@@ -18,6 +18,7 @@ import (
 	"taskvec/internal/table"
 	"taskvec/internal/trainer"
 	"taskvec/stages/build"
+	"taskvec/stages/evaluate"
 )
 
 // Kind is the report stage: similarity and projection → report.
@@ -68,9 +69,11 @@ type Input struct {
 	Similarity []table.Similarity
 	Projection []table.Projection
 	Adapters   []table.Adapter
-	Curves     []table.Curve  // empty when the adapters were trained elsewhere
-	Builds     []build.Report // empty likewise
-	Trainings  []Training     // empty likewise
+	Evaluation []table.Evaluation // empty when no adapter was tested
+	Scores     map[string]string  // task → the measure that is its score
+	Curves     []table.Curve      // empty when the adapters were trained elsewhere
+	Builds     []build.Report     // empty likewise
+	Trainings  []Training         // empty likewise
 
 	// Results are Similarity and Projection aggregated, where those are not at hand.
 	Results *Results
@@ -98,6 +101,12 @@ func run(_ context.Context, w *pipeline.Work) error {
 			}
 		case "projection":
 			in.Projection, _, err = table.Read[table.Projection](filepath.Join(i.Dir, "projection.arrow"))
+		case "evaluate":
+			var meta map[string]string
+			in.Evaluation, meta, err = table.Read[table.Evaluation](filepath.Join(i.Dir, evaluate.EvaluationFile))
+			if err == nil {
+				err = json.Unmarshal([]byte(meta[evaluate.ScoresMeta]), &in.Scores)
+			}
 		case "collect":
 			in.Curves, _, err = table.Read[table.Curve](filepath.Join(i.Dir, "curves.arrow"))
 		case "build":

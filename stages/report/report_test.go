@@ -78,6 +78,14 @@ func TestDistance(t *testing.T) {
 	if !ok || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
+	for module, want := range map[string][][]float64{"q_proj": {{0, 2, 2}, {2, 0, 6}, {2, 6, 0}}, "v_proj": {{0, 10, 4}, {10, 0, 8}, {4, 8, 0}}} {
+		if got, ok := r.distanceOf("m", "grassmann", module); !ok || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, want %v", module, got, want)
+		}
+	}
+	if got := r.moduleTypes("m", "grassmann"); !reflect.DeepEqual(got, []string{"q_proj", "v_proj"}) {
+		t.Errorf("module types %v", got)
+	}
 	if _, ok := r.Distance("m", "l2"); ok {
 		t.Error("a measure that is not there is found")
 	}
@@ -162,8 +170,8 @@ func TestFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if figures != 4 { // two heat maps, one map, one loss figure
-		t.Errorf("%d figures, want 4", figures)
+	if figures != 2+3+2*3+1 { // two heat maps; three maps, of T̄ and of each of two module types; one loss figure
+		t.Errorf("%d figures, want 12", figures)
 	}
 	start := bytes.Index(page, []byte("<script>"))
 	for _, forbidden := range []string{"src=\"http", "<link rel=\"stylesheet", "@import", "<script src"} {

@@ -195,7 +195,7 @@ func titleOf(what, model string) string {
 
 // tables are all the tables of the report in their order.
 func (in *Input) tables() ([]*Table, error) {
-	out := []*Table{in.projectionTable(), in.entropyTable()}
+	out := []*Table{in.warningsTable(), in.projectionTable(), in.entropyTable()}
 	out = append(out, in.distanceTables()...)
 	out = append(out, in.nullTables()...)
 	out = append(out, in.sharingTable(), in.adaptersTable())
@@ -207,7 +207,12 @@ func (in *Input) tables() ([]*Table, error) {
 	if err != nil {
 		return nil, err
 	}
+	prediction, err := in.predictionTable()
+	if err != nil {
+		return nil, err
+	}
 	out = append(append(out, cluster), order...)
+	out = append(append(out, in.skillTables()...), prediction, in.evaluationTable())
 	out = append(out, in.examplesTable(), in.trainingTable())
 	return slices.DeleteFunc(out, func(t *Table) bool { return len(t.Rows) == 0 }), nil
 }

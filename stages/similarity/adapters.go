@@ -18,6 +18,7 @@ import (
 const (
 	Norm          = "norm"           // ‖ΔW‖_F
 	Rank          = "rank"           // k
+	RankMissing   = "rank_missing"   // r − k: the directions that the training did not use
 	StableRank    = "stable_rank"    // ‖ΔW‖_F²/‖ΔW‖₂², in [1, k]
 	EffectiveRank = "effective_rank" // exp(−Σ p·ln p), p = S/ΣS, in [1, k]
 	Amplification = "amplification"  // ‖ΔW‖_F/‖UᵀW₀V‖_F (arXiv 2106.09685, section 7.3)
@@ -25,7 +26,7 @@ const (
 )
 
 // AdapterMeasures are all of them in the order of the rows.
-var AdapterMeasures = []string{Norm, Rank, StableRank, EffectiveRank, Amplification, Intruders}
+var AdapterMeasures = []string{Norm, Rank, RankMissing, StableRank, EffectiveRank, Amplification, Intruders}
 
 // Bases are base models at hand, by the adapters' model. Nil is none.
 type Bases struct {
@@ -88,7 +89,7 @@ func basesOf(w *pipeline.Work, l *collect.Layout) *Bases {
 }
 
 // Adapters returns the measures of each adapter at one module, those of the base model where it is at hand; seed is
-// of its decomposition.
+// of its decomposition. An adapter that changed nothing here has the norm and the rank 0 and no other measure.
 func (b *Bases) Adapters(m *collect.Module, seed int64) ([]table.Adapter, error) {
 	var base *subspace.Base
 	if b != nil && b.of[m.Model] != nil {
@@ -105,7 +106,7 @@ func (b *Bases) Adapters(m *collect.Module, seed int64) ([]table.Adapter, error)
 	var rows []table.Adapter
 	for i, task := range m.Tasks {
 		d := m.Set.Update(i)
-		values := []float64{d.Norm(), float64(d.Rank()), subspace.StableRank(d.S), subspace.EffectiveRank(d.S)}
+		values := []float64{d.Norm(), float64(d.Rank()), float64(m.Ranks[i] - d.Rank()), subspace.StableRank(d.S), subspace.EffectiveRank(d.S)}
 		if base != nil {
 			amplification, err := base.Amplification(d)
 			if err != nil {
@@ -119,6 +120,11 @@ func (b *Bases) Adapters(m *collect.Module, seed int64) ([]table.Adapter, error)
 		}
 		for k, v := range values {
 			rows = append(rows, table.Adapter{Model: m.Model, Task: task, Layer: m.Layer, Module: m.Type, Measure: AdapterMeasures[k], Value: v})
+		}
+	}
+	for _, task := range m.Untrained {
+		for _, measure := range []string{Norm, Rank} {
+			rows = append(rows, table.Adapter{Model: m.Model, Task: task, Layer: m.Layer, Module: m.Type, Measure: measure})
 		}
 	}
 	return rows, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -89,8 +90,8 @@ func TestAdapterMeasures(t *testing.T) {
 		rows, adapters, log := runAll(t, places[0], places[1], ner, sum)
 		entropy := -(4./7*math.Log(4./7) + 3./7*math.Log(3./7))
 		want := map[string]float64{
-			"ner norm": 5, "ner rank": 2, "ner stable_rank": 25. / 16, "ner effective_rank": math.Exp(entropy),
-			"sum norm": 4, "sum rank": 2, "sum stable_rank": 2, "sum effective_rank": 2,
+			"ner norm": 5, "ner rank": 2, "ner rank_missing": 0, "ner stable_rank": 25. / 16, "ner effective_rank": math.Exp(entropy),
+			"sum norm": 4, "sum rank": 2, "sum rank_missing": 0, "sum stable_rank": 2, "sum effective_rank": 2,
 		}
 		if places != [2]string{} {
 			want["ner amplification"], want["sum amplification"] = 5/math.Sqrt(5), 4/math.Sqrt(5) // U and V span the plane
@@ -119,6 +120,39 @@ func TestAdapterMeasures(t *testing.T) {
 	}
 }
 
+// Of three directions of sum one is used, and every-2-words was not trained in layer 1: their rows say so.
+func TestDeficient(t *testing.T) {
+	second := twoByTwo("sum", 1, 0, 0, 0)
+	untrained, other, third := twoByTwo("every-2-words", 0, 0, 0, 0), twoByTwo("sum", 1, 2, 3, 4), twoByTwo("every-2-words", 1, 0, 0, 1)
+	for _, f := range []*table.Factor{&untrained, &other} {
+		f.Layer, f.Name = 1, "model.layers.1.q"
+	}
+	rows, adapters, _ := runAll(t, "", "", second, third, other, untrained)
+	got := map[string]float64{}
+	for _, r := range adapters {
+		if r.Measure == Norm || r.Measure == Rank || r.Measure == RankMissing {
+			got[fmt.Sprint(r.Task, " ", r.Layer, " ", r.Measure)] = r.Value
+		}
+	}
+	want := map[string]float64{
+		"sum 0 norm": 1, "sum 0 rank": 1, "sum 0 rank_missing": 1, "every-2-words 0 norm": math.Sqrt2, "every-2-words 0 rank": 2, "every-2-words 0 rank_missing": 0,
+		"sum 1 norm": math.Sqrt(30), "sum 1 rank": 2, "sum 1 rank_missing": 0, "every-2-words 1 norm": 0, "every-2-words 1 rank": 0,
+	}
+	if len(got) != len(want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	for name, w := range want {
+		if v, ok := got[name]; !ok || math.Abs(v-w) > 1e-14 {
+			t.Errorf("%s = %v (%v), want %v", name, v, ok, w)
+		}
+	}
+	for _, r := range rows {
+		if r.Layer != 0 {
+			t.Errorf("%+v, though nothing was trained there", r)
+		}
+	}
+}
+
 // A folder without the adapters' weights is refused; the stage leaves out what takes them and says so.
 func TestBasesRefuse(t *testing.T) {
 	factors := []table.Factor{twoByTwo("ner", 4, 0, 0, 3), twoByTwo("sum", 1, 2, 3, 4)}
@@ -139,7 +173,7 @@ func TestBasesRefuse(t *testing.T) {
 		if err := (&Bases{}).Open(layout, "m", dir); !errors.As(err, &bad) || !strings.Contains(bad.Msg, msg) {
 			t.Errorf("%v, want %q", err, msg)
 		}
-		if _, adapters, log := runAll(t, dir, "", factors...); !strings.Contains(log, msg) || len(adapters) != 2*4 {
+		if _, adapters, log := runAll(t, dir, "", factors...); !strings.Contains(log, msg) || len(adapters) != 2*5 {
 			t.Errorf("%d rows, log %q, want %q", len(adapters), log, msg)
 		}
 	}

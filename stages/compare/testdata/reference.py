@@ -138,8 +138,8 @@ def aligned(d, w):
     return np.linalg.norm(u[:, :k] @ u[:, :k].T @ w) / np.linalg.norm(w)
 
 
-def single(d, w0):
-    """Every measure of one adapter; ΔW is the product of the decomposition."""
+def single(d, r, w0):
+    """Every measure of one adapter of rank r; ΔW is the product of the decomposition."""
     u, s, v = d
     w = u * s @ v.T
     p = s / np.sum(s)
@@ -148,6 +148,7 @@ def single(d, w0):
     return {
         "norm": np.linalg.norm(w),
         "rank": len(s),
+        "rank_missing": r - len(s),
         "stable_rank": np.linalg.norm(w) ** 2 / np.linalg.norm(w, 2) ** 2,
         "effective_rank": np.exp(-np.sum(p * np.log(p))),
         "amplification": np.linalg.norm(w) / np.linalg.norm(u.T @ w0 @ v),
@@ -176,13 +177,17 @@ def main():
     p, sign = float(sys.argv[1]), sys.argv[2]
     base, folders = weights(sys.argv[3]), sys.argv[4:]
     names = [os.path.basename(f) for f in folders]
+    r = []
+    for f in folders:
+        with open(os.path.join(f, "adapter_config.json")) as config:
+            r.append(json.load(config).get("r", 8))
     all_updates = [updates(f) for f in folders]
     for layer, kind in sorted(all_updates[0]):
         where = f"{layer},{kind}"
         w = [d[layer, kind] for d in all_updates]
         d = [svd(x) for x in w]
         for i in range(len(w)):
-            for name, value in single(d[i], base[layer, kind]).items():
+            for name, value in single(d[i], r[i], base[layer, kind]).items():
                 print(f"adapters,{names[i]},,{where},{name},{float(value)!r}")
         for i in range(len(w)):
             for j in range(len(w)):

@@ -109,7 +109,11 @@ func readConfig(dir string) (Config, error) {
 
 // readWeights fills the parameters from the model.safetensors of a folder.
 func readWeights(dir string, params []*param) error {
-	path := filepath.Join(dir, "model.safetensors")
+	return readTensors(filepath.Join(dir, "model.safetensors"), "", params)
+}
+
+// readTensors fills the parameters from the tensors of a file, whose names have a prefix before theirs.
+func readTensors(path, prefix string, params []*param) error {
 	tensors, _, err := adapter.ReadSafetensors(path)
 	if err != nil {
 		return err
@@ -119,12 +123,12 @@ func readWeights(dir string, params []*param) error {
 		byName[t.Name] = t
 	}
 	for _, p := range params {
-		t, ok := byName[p.name]
+		t, ok := byName[prefix+p.name]
 		if !ok {
-			return &adapter.Error{File: path, Tensor: p.name, Msg: "missing"}
+			return &adapter.Error{File: path, Tensor: prefix + p.name, Msg: "missing"}
 		}
 		if !slices.Equal(t.Shape, p.shape) {
-			return &adapter.Error{File: path, Tensor: p.name, Msg: fmt.Sprintf("has shape %v, want %v", t.Shape, p.shape)}
+			return &adapter.Error{File: path, Tensor: t.Name, Msg: fmt.Sprintf("has shape %v, want %v", t.Shape, p.shape)}
 		}
 		w, err := t.Float32s()
 		if err != nil {

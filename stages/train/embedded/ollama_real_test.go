@@ -138,40 +138,9 @@ func top(p []float64, n int) []int {
 	return ids[:n]
 }
 
-// An answer is what Ollama's engine makes of a text.
-type answer struct {
-	Tokens []int32   `json:"tokens"`
-	Logits []float32 `json:"logits"`
-}
-
-// engine runs Ollama's engine over texts, on the blobs that the server holds for a model.
-func engine(t *testing.T, s *ollamatest.Server, model string, texts []string) []answer {
-	t.Helper()
-	exe := os.Getenv("TASKVEC_OLLAMA_LOGITS")
-	if exe == "" {
-		t.Fatal("TASKVEC_OLLAMA_LOGITS names no program: run make test-real")
-	}
-	in, err := json.Marshal(texts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe, s.Blobs(t, model)...)
-	var log bytes.Buffer
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(in), &log
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("logits of %s: %v\n%s", model, err, log.Bytes())
-	}
-	var answers []answer
-	if err := json.Unmarshal(out, &answers); err != nil {
-		t.Fatal(err)
-	}
-	return answers
-}
-
 // furthest is the largest difference between our log-probabilities of our 20 likeliest tokens and those of
 // Ollama's engine, over the texts.
-func furthest(t *testing.T, m *llama, k *tokenizer.Tokenizer, texts []string, answers []answer) float64 {
+func furthest(t *testing.T, m *llama, k *tokenizer.Tokenizer, texts []string, answers []ollamatest.Answer) float64 {
 	t.Helper()
 	worst := 0.0
 	for i, text := range texts {
@@ -241,7 +210,7 @@ func TestRealOllamaParity(t *testing.T) {
 	// The server's own import of the folder reads others.
 	s.ImportModel(t, "base-imported", model)
 	same, begun := 0, 0
-	for i, a := range engine(t, s, "base-imported", all) {
+	for i, a := range s.Logits(t, "base-imported", all) {
 		if tokens := k.Encode(all[i]); slices.Equal(a.Tokens, tokens) {
 			same++
 		} else if a.Tokens[0] != tokens[0] {
@@ -260,7 +229,7 @@ func TestRealOllamaParity(t *testing.T) {
 			slices.SortStableFunc(prompts[task], func(a, b string) int { return cmp.Compare(len(a), len(b)) })
 			some := prompts[task][:2]
 			m, base := adapted(t, model, adapters[task]), adapted(t, model, "")
-			bare := engine(t, s, "base", some)
+			bare := s.Logits(t, "base", some)
 			if worst := furthest(t, base, k, some, bare); worst > close {
 				t.Errorf("without an adapter, log-probabilities differ by %v", worst)
 			}
@@ -272,7 +241,7 @@ func TestRealOllamaParity(t *testing.T) {
 			if err := client.CreateWithAdapter(ctx, task, "base", file); err != nil {
 				t.Fatal(err)
 			}
-			exported := furthest(t, m, k, some, engine(t, s, task, some))
+			exported := furthest(t, m, k, some, s.Logits(t, task, some))
 			if exported > close {
 				t.Errorf("log-probabilities differ by %v, want at most %v", exported, close)
 			}
@@ -290,7 +259,7 @@ func TestRealOllamaParity(t *testing.T) {
 			// The server's own import of the PEFT folder.
 			theirs := task + "-imported"
 			s.ImportAdapter(t, theirs, "base", adapters[task])
-			imported := furthest(t, m, k, some, engine(t, s, theirs, some))
+			imported := furthest(t, m, k, some, s.Logits(t, theirs, some))
 			if imported <= close {
 				t.Errorf("with Ollama's own import, log-probabilities differ by %v only: its fault is mended, so drop this and the words about it in docs/ollama.md", imported)
 			}

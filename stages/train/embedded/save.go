@@ -33,6 +33,9 @@ type adapterConfig struct {
 	UseRSLoRA       bool     `json:"use_rslora"`
 }
 
+// adapterPrefix stands before the names of the trained parameters in an adapter's file.
+const adapterPrefix = "base_model.model."
+
 // writeAdapter writes a PEFT folder below the job's: the given weights of the trained parameters,
 // or the present ones.
 func (s *session) writeAdapter(folder string, weights [][]float32) error {
@@ -56,7 +59,7 @@ func (s *session) writeAdapter(folder string, weights [][]float32) error {
 		if weights != nil {
 			w = weights[i]
 		}
-		tensors = append(tensors, adapter.Float32Tensor("base_model.model."+p.name, p.shape, w))
+		tensors = append(tensors, adapter.Float32Tensor(adapterPrefix+p.name, p.shape, w))
 	}
 	return adapter.WriteSafetensors(filepath.Join(dir, "adapter_model.safetensors"), tensors, map[string]string{"format": "pt"})
 }

@@ -118,6 +118,11 @@ func open(dir string, out io.Writer) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	return begin(spec, dir, out)
+}
+
+// begin is open for a job that was read.
+func begin(spec *trainer.Spec, dir string, out io.Writer) (*session, error) {
 	s := &session{spec: spec, dir: dir, out: out}
 	rows, meta, err := table.Read[table.Example](spec.Examples)
 	if err != nil {

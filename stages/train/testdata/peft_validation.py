@@ -17,6 +17,7 @@ from transformers import (
     logging,
 )
 
+logging.set_verbosity_error()
 logging.disable_progress_bar()
 
 

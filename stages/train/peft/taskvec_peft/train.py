@@ -324,7 +324,24 @@ class Training:
         assert self.best is not None
         models.restore(self.model, self.best)
         models.save_adapter(self.model, self.folder / "out" / "adapter")
+        if self.data.classification:
+            contract.write_json(
+                self.folder / "out" / "predictions.json", self.predict()
+            )
         contract.write_json(self.folder / "out" / "train.json", self.result())
+
+    @torch.no_grad()
+    def predict(self) -> list[int]:
+        """The labels that the model gives the test examples, in their order."""
+        self.model.eval()
+        labels = []
+        split = self.data.splits["test"]
+        for i in range(0, len(split), self.batch_size):
+            batch = self.collate(split[i : i + self.batch_size])
+            batch.pop("targets")
+            with self.autocast():
+                labels += self.model(**batch).logits.argmax(-1).tolist()
+        return labels
 
     def result(self) -> dict:
         state, splits = self.state, self.data.splits

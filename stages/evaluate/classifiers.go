@@ -1,0 +1,81 @@
+package evaluate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"taskvec/internal/table"
+	"taskvec/internal/trainer"
+	"taskvec/stages/train/embedded"
+)
+
+// classify tests the classifiers of a model. An adapter is tested on every task that has the very
+// labels its head tells apart, if the trainer that trained it is embedded here; a trainer in a
+// container leaves what it says of its own task. "none" gives every example the label that is most
+// frequent in training.
+func (e *evaluation) classify(ctx context.Context, m *tested) error {
+	for _, t := range m.tasks {
+		e.labelled(m.name, None, t, slices.Repeat([]int{frequent(t.train)}, len(t.rows)))
+	}
+	for _, a := range m.adapters {
+		for _, t := range m.tasks {
+			var labels []int
+			var err error
+			switch {
+			case !slices.Equal(a.own.labels, t.labels):
+			case slices.Contains(e.set.Embedded, m.name):
+				labels, err = embedded.Classify(ctx, a.dir, m.base, t.examples)
+			case t == a.own:
+				labels, err = trainer.ReadPredictions(a.dir)
+			}
+			var bad *trainer.BadData
+			if errors.As(err, &bad) {
+				err = &table.Error{File: t.examples, Msg: bad.Msg}
+			}
+			if err != nil {
+				return fmt.Errorf("adapter %s on %s: %w", a.label, t.name, err)
+			}
+			if labels == nil {
+				e.add(len(t.rows), "")
+				continue
+			}
+			if len(labels) < len(t.rows) {
+				return fmt.Errorf("adapter %s on %s: the trainer gave %d labels for %d test examples", a.label, t.name, len(labels), len(t.rows))
+			}
+			e.labelled(m.name, a.label, t, labels[:len(t.rows)])
+		}
+	}
+	return nil
+}
+
+// frequent is the label that most examples have, the first of several.
+func frequent(rows []table.Example) int {
+	counts := map[int32]int{}
+	best := int32(0)
+	for _, r := range rows {
+		counts[r.Label]++
+	}
+	for label, n := range counts {
+		if n > counts[best] || n == counts[best] && label < best {
+			best = label
+		}
+	}
+	return int(best)
+}
+
+// labelled scores the labels that an adapter gave a task's test examples.
+func (e *evaluation) labelled(model, adapter string, t *task, labels []int) {
+	reference := make([]int, len(t.rows))
+	for i, r := range t.rows {
+		reference[i] = int(r.Label)
+		e.answers = append(e.answers, table.Answer{Model: model, Adapter: adapter, Task: t.name, ID: r.ID, Reference: t.labels[r.Label], Answer: t.labels[labels[i]]})
+	}
+	var values []float64
+	for _, m := range measuresOf(t) {
+		values = append(values, m.labels(reference, labels))
+	}
+	e.score(model, adapter, t, len(t.rows), values)
+	e.add(len(t.rows), adapter+" on "+t.name)
+}

@@ -1,0 +1,113 @@
+package evaluate
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"taskvec/internal/ollama"
+	"taskvec/internal/pipeline"
+	"taskvec/internal/table"
+	"taskvec/stages/build"
+	"taskvec/tasks"
+)
+
+// TestMeasures: the first is the task's score.
+func TestMeasures(t *testing.T) {
+	for _, c := range []struct{ task, main string }{
+		{"sum", "rouge_l"}, {"ner", "rouge_l"}, {"ner-list", "entity_f1"}, {"coref-list", "mention_f1"}, {"srl-list", "predicate_f1"},
+		{"syntax-list", "item_f1"}, {"every-2-words", "edit_similarity"}, {"has-date", "macro_f1"},
+	} {
+		known := tasks.Lookup(c.task)
+		all := measuresOf(&task{name: c.task, kind: known.Kind, family: known.Family})
+		if all[0].name != c.main {
+			t.Errorf("the score of %s is %s, want %s", c.task, all[0].name, c.main)
+		}
+		seen := map[string]bool{}
+		for _, m := range all {
+			if seen[m.name] || (m.text == nil) == (m.labels == nil) {
+				t.Errorf("%s: measure %s is there twice or not whole", c.task, m.name)
+			}
+			seen[m.name] = true
+			if m.text != nil {
+				reference := `TYPE: a, b; on.01("c","")`
+				if v := m.text(reference, reference); v != 1 {
+					t.Errorf("%s of the reference itself is %v", m.name, v)
+				}
+			}
+		}
+	}
+}
+
+func TestFrequent(t *testing.T) {
+	rows := func(labels ...int32) (out []table.Example) {
+		for _, l := range labels {
+			out = append(out, table.Example{Label: l})
+		}
+		return out
+	}
+	for want, r := range map[int][]table.Example{0: rows(0, 1, 1, 0), 1: rows(1, 0, 1), 2: rows(2, 1, 2, 0, 1, 2)} {
+		if got := frequent(r); got != want {
+			t.Errorf("the most frequent label of %v is %d, want %d", r, got, want)
+		}
+	}
+}
+
+// TestQuestions: how long an answer may be, and what does not fit. Without a tokenizer a token counts
+// as three bytes.
+func TestQuestions(t *testing.T) {
+	e := &evaluation{set: &settings{NumPredict: 100, NumCtx: 200, Seed: 9}}
+	row := func(prompt, completion int) table.Example {
+		return table.Example{Prompt: strings.Repeat("x", 3*prompt), Completion: strings.Repeat("y", 3*completion)}
+	}
+	for _, c := range []struct {
+		prompt, completion, model int
+		context, predict          int // 0: does not fit
+	}{
+		{50, 10, 0, 200, 52},     // twice the reference and 32
+		{50, 60, 0, 200, 100},    // the stage's limit
+		{150, 20, 4096, 200, 48}, // what is left of the context
+		{150, 20, 180, 180, 28},  // of the model's
+		{150, 20, 170, 0, 0},     // the reference would not fit
+		{300, 1, 0, 0, 0},
+	} {
+		q := e.question(row(c.prompt, c.completion), ollama.Model{Context: c.model}, nil)
+		switch {
+		case c.predict == 0 && q != nil:
+			t.Errorf("%+v: is asked: %+v", c, q.request)
+		case c.predict > 0 && (q == nil || q.request.Context != c.context || q.request.Predict != c.predict || q.request.Seed != 9 || q.request.Chat):
+			t.Errorf("%+v: %+v", c, q)
+		}
+	}
+}
+
+// TestServerNames: models of two jobs and two workspaces have different names, which Ollama accepts.
+func TestServerNames(t *testing.T) {
+	e := func(dir, key string) *evaluation { return &evaluation{work: &pipeline.Work{Dir: dir, Key: key}} }
+	a := e("/runs/store/tmp-a", "k").serverName("m-ner#1235")
+	if !strings.HasSuffix(a, "-m-ner-1235") || a != e("/runs/store/tmp-b", "k").serverName("m-ner#1235") {
+		t.Errorf("the name is %s", a)
+	}
+	if a == e("/other/store/tmp-a", "k").serverName("m-ner#1235") || a == e("/runs/store/tmp-a", "l").serverName("m-ner#1235") {
+		t.Error("two jobs share a name")
+	}
+}
+
+// TestNoTestExamples: a task without any is bad data, not a score of nothing.
+func TestNoTestExamples(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, build.ExamplesFile)
+	if err := table.Write(file, []table.Example{{ID: "a", Split: "train"}}, map[string]string{"task": "ner", "kind": "causal"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readTask(pipeline.Input{Dir: dir}, 0); err == nil || !strings.Contains(err.Error(), "no test examples") {
+		t.Errorf("%v", err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readTask(pipeline.Input{Dir: dir}, 0); err == nil {
+		t.Error("a missing file is accepted")
+	}
+}

@@ -1,0 +1,180 @@
+package evaluate
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	"taskvec/internal/adapter"
+	"taskvec/internal/answers"
+	"taskvec/internal/ollama"
+	"taskvec/internal/table"
+	"taskvec/internal/tokenizer"
+)
+
+// generate tests a language model and its adapters on an Ollama server. What it makes there, it
+// removes.
+func (e *evaluation) generate(ctx context.Context, m *tested) error {
+	read, err := tokenizer.Load(filepath.Join(m.base, tokenizer.FileName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, tokenizer.ErrUnsupported) {
+		return err
+	}
+	base := e.serverName(m.name)
+	if err := e.asker.Client.CreateFromFolder(ctx, base, m.base); err != nil {
+		return err
+	}
+	remove := func(name string) error { return e.asker.Client.Delete(context.WithoutCancel(ctx), name) }
+	if err := e.tryAll(ctx, m, None, base, read); err != nil {
+		return errors.Join(err, remove(base))
+	}
+	for _, a := range m.adapters {
+		if err := e.tryAdapter(ctx, m, a, base, read); err != nil {
+			return errors.Join(fmt.Errorf("adapter %s: %w", a.label, err), remove(base))
+		}
+	}
+	return remove(base)
+}
+
+// tryAdapter tests one adapter.
+func (e *evaluation) tryAdapter(ctx context.Context, m *tested, a trained, base string, read *tokenizer.Tokenizer) error {
+	if err := os.MkdirAll(e.work.CheckpointDir(), 0o777); err != nil {
+		return err
+	}
+	file := filepath.Join(e.work.CheckpointDir(), "adapter.gguf")
+	if err := adapter.ExportGGUF(filepath.Join(a.dir, "out", "adapter"), m.base, file); err != nil {
+		return err
+	}
+	name := e.serverName(m.name + "-" + a.label)
+	if err := e.asker.Client.CreateWithAdapter(ctx, name, base, file); err != nil {
+		return err
+	}
+	err := e.tryAll(ctx, m, a.label, name, read)
+	return errors.Join(err, e.asker.Client.Delete(context.WithoutCancel(ctx), name))
+}
+
+var notInNames = regexp.MustCompile(`[^a-z0-9.-]+`)
+
+// serverName is what a model made for this job is called on the server: nothing else has that name, and
+// when the job is killed and run again, it is the same.
+func (e *evaluation) serverName(what string) string {
+	store, err := filepath.Abs(filepath.Dir(e.work.Dir))
+	if err != nil {
+		store = e.work.Dir
+	}
+	sum := sha256.Sum256([]byte(store + "\x00" + e.work.Key))
+	return "taskvec-" + hex.EncodeToString(sum[:6]) + "-" + notInNames.ReplaceAllString(what, "-")
+}
+
+// tryAll has the server's model of that name do every task.
+func (e *evaluation) tryAll(ctx context.Context, m *tested, adapter, name string, read *tokenizer.Tokenizer) error {
+	model, err := e.asker.Client.Model(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, t := range m.tasks {
+		if err := e.try(ctx, m, adapter, model, t, read); err != nil {
+			return fmt.Errorf("task %s: %w", t.name, err)
+		}
+	}
+	return nil
+}
+
+// A question is a test example on its way to an answer.
+type question struct {
+	row     table.Example
+	tokens  int // of the prompt, by the trainer's tokenizer and without a start token; 0 when that cannot be read
+	request ollama.Request
+	answer  ollama.Response
+}
+
+// try has a model do the test examples of a task, and scores its answers.
+func (e *evaluation) try(ctx context.Context, m *tested, adapter string, model ollama.Model, t *task, read *tokenizer.Tokenizer) error {
+	var asked []*question
+	for _, r := range t.rows {
+		q := e.question(r, model, read)
+		if q == nil {
+			if adapter == None {
+				e.report.TooLong[t.name]++
+			}
+			continue
+		}
+		asked = append(asked, q)
+	}
+	before := e.done + int64(len(t.rows)-len(asked))
+	// The longest first, so that what does not fit is found at once.
+	ordered := slices.Clone(asked)
+	slices.SortStableFunc(ordered, func(a, b *question) int { return cmp.Compare(len(b.row.Prompt), len(a.row.Prompt)) })
+	questions := make([]answers.Question, len(ordered))
+	for i, q := range ordered {
+		questions[i] = answers.Question{Name: "example " + q.row.ID, Request: q.request}
+	}
+	got, err := e.asker.All(ctx, model, questions, func(n int) {
+		e.work.Progress(before+int64(n), e.total, adapter+" on "+t.name)
+	})
+	if err != nil {
+		return err
+	}
+	e.done += int64(len(t.rows))
+	for i, q := range ordered {
+		q.answer = got[i]
+		// Before the prompt a model's start token is read, where it has one.
+		if n := q.answer.PromptTokens - q.tokens; q.tokens > 0 && n != 0 && n != 1 {
+			return &ollama.Error{Model: model.Name, Msg: fmt.Sprintf("reads the prompt of example %s as %d tokens and the trainer as %d: the server's tokenizer is not the model's", q.row.ID, q.answer.PromptTokens, q.tokens)}
+		}
+	}
+	e.texts(m.name, adapter, t, asked)
+	return nil
+}
+
+// question asks for the answer of a test example, nil when it does not fit the context. An answer may
+// be twice as long as the reference, and somewhat more, but no longer than the stage allows: what goes
+// on beyond that is wrong anyway.
+func (e *evaluation) question(r table.Example, model ollama.Model, read *tokenizer.Tokenizer) *question {
+	q := &question{row: r}
+	prompt, reference := len(r.Prompt)/3, len(r.Completion)/3 // a token is rarely shorter than three bytes
+	if read != nil {
+		q.tokens = len(read.Encode(r.Prompt))
+		prompt, reference = q.tokens, len(read.Encode(r.Completion))
+	}
+	context := e.set.NumCtx
+	if model.Context > 0 {
+		context = min(context, model.Context)
+	}
+	room := context - prompt - 2 // a start token, and one to spare
+	if room < reference+1 {
+		return nil
+	}
+	q.request = ollama.Request{Prompt: r.Prompt, Seed: e.set.Seed, Context: context, Predict: min(e.set.NumPredict, 2*reference+32, room)}
+	return q
+}
+
+// texts scores the answers of an adapter to a task's test examples.
+func (e *evaluation) texts(model, adapter string, t *task, asked []*question) {
+	measures := measuresOf(t)
+	values := make([]float64, len(measures))
+	cut := 0
+	for _, q := range asked {
+		for i, m := range measures {
+			values[i] += m.text(q.row.Completion, q.answer.Text) / float64(len(asked))
+		}
+		if q.answer.DoneReason != ollama.DoneStop {
+			cut++
+		}
+		e.answers = append(e.answers, table.Answer{
+			Model: model, Adapter: adapter, Task: t.name, ID: q.row.ID, Reference: q.row.Completion, Answer: q.answer.Text, Ended: q.answer.DoneReason,
+		})
+	}
+	if len(asked) == 0 {
+		return
+	}
+	e.score(model, adapter, t, len(asked), values)
+	e.rows = append(e.rows, table.Evaluation{Model: model, Adapter: adapter, Task: t.name, N: int64(len(asked)), Measure: "cut", Value: float64(cut) / float64(len(asked))})
+}
