@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
@@ -44,6 +45,7 @@ const (
 type Options struct {
 	Sets        []string // the --set flags that each job is given
 	Parallelism int64    // pods that run at once
+	Storage     string   // one of Storages
 	Version     string   // of taskvec, "" when unknown
 }
 
@@ -80,8 +82,11 @@ func (c *compiler) fail(format string, args ...any) {
 	c.errs = append(c.errs, fmt.Errorf(format, args...))
 }
 
+// warn notes a warning once, however many templates it concerns.
 func (c *compiler) warn(format string, args ...any) {
-	c.warnings = append(c.warnings, fmt.Sprintf(format, args...))
+	if text := fmt.Sprintf(format, args...); !slices.Contains(c.warnings, text) {
+		c.warnings = append(c.warnings, text)
+	}
 }
 
 // Compile makes the workflow of an experiment file. kinds are the kinds of stage by name. An invalid
@@ -153,6 +158,13 @@ func (c *compiler) workflow(source []byte) *wfv1.Workflow {
 		})
 	}
 	w.Spec.Templates = append(w.Spec.Templates, c.dag())
+	if c.o.Storage == objects {
+		for _, j := range c.plan.Jobs {
+			w.Spec.Templates = append(w.Spec.Templates, c.job(j))
+		}
+		w.Spec.Templates = append(w.Spec.Templates, c.finish())
+		return w
+	}
 	for i := range c.e.Stages {
 		w.Spec.Templates = append(w.Spec.Templates, c.stage(&c.e.Stages[i]))
 	}
@@ -174,8 +186,12 @@ func (c *compiler) dag() wfv1.Template {
 		for _, n := range j.Needs {
 			needs = append(needs, TaskName(n)+".Succeeded")
 		}
+		template := j.Stage.Name
+		if c.o.Storage == objects {
+			template = TaskName(j)
+		}
 		t.DAG.Tasks = append(t.DAG.Tasks, wfv1.DAGTask{
-			Name: TaskName(j), Template: j.Stage.Name, Depends: strings.Join(needs, " && "),
+			Name: TaskName(j), Template: template, Depends: strings.Join(needs, " && "),
 			Arguments: wfv1.Arguments{
 				Parameters: []wfv1.Parameter{{Name: jobParameter, Value: wfv1.AnyStringPtr(j.Name)}},
 				Artifacts:  given,

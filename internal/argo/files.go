@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // A file travels inside the workflow.
@@ -61,6 +62,8 @@ func (c *compiler) carry(key, name, place string) {
 		text, err := os.ReadFile(c.e.Resolve(name))
 		if err != nil {
 			c.fail("%s: %v", key, err)
+		} else if !utf8.Valid(text) {
+			c.fail("%s: %s is no text, and only text travels in the workflow: %s", key, name, advice)
 		}
 		c.files = append(c.files, file{name: fmt.Sprintf("file-%d", len(c.files)), place: place, text: string(text)})
 	}

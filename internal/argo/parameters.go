@@ -38,9 +38,14 @@ func (c *compiler) parameters() {
 	for _, g := range c.images() {
 		c.parameter(g.name, &g.value, "image of the trainer; part of the keys of what it trains")
 	}
-	c.parameter(workspaceParameter, ptr("taskvec-workspace"), "claim (ReadWriteMany) of the workspace")
-	if c.usesModels() {
+	switch {
+	case c.o.Storage == objects:
+		c.parameter(prefixParameter, ptr("taskvec/"+c.e.Name), "of the keys in the artifact repository: jobs/ is written, models/ and data/ are read")
+	case c.usesModels():
+		c.parameter(workspaceParameter, ptr("taskvec-workspace"), "claim (ReadWriteMany) of the workspace")
 		c.parameter(modelsParameter, ptr("taskvec-models"), "claim of the base models, read only")
+	default:
+		c.parameter(workspaceParameter, ptr("taskvec-workspace"), "claim (ReadWriteMany) of the workspace")
 	}
 	gpus := c.grouped(gpusParameter, gpusOf)
 	for _, g := range gpus {

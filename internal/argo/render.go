@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	"gopkg.in/yaml.v3"
@@ -52,6 +53,11 @@ func tidy(v any) any {
 	case []any:
 		for i := range v {
 			v[i] = tidy(v[i])
+		}
+	case string:
+		// The YAML library's block style takes text that begins with white space for another.
+		if strings.TrimLeft(v, " \t\r\n") != v {
+			return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: v}
 		}
 	case json.Number:
 		if n, err := v.Int64(); err == nil {

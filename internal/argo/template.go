@@ -134,6 +134,10 @@ func (c *compiler) finish() wfv1.Template {
 	t := c.pod(finishName)
 	t.Container.Args = append(append([]string{"finish"}, c.arguments()...),
 		"--workflow", "{{workflow.name}}", "--status", "{{workflow.status}}", "--failures", "{{workflow.failures}}")
+	if c.o.Storage == objects {
+		t.Outputs.Artifacts = wfv1.Artifacts{key("end", runsDir+"/"+c.e.Name, "workflow.tgz")}
+		c.unshare(&t)
+	}
 	return t
 }
 

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"taskvec/internal/argo"
+	"taskvec/internal/experiment"
 )
 
 // compileOptions are the flags of compile.
@@ -15,6 +17,8 @@ type compileOptions struct {
 	experimentFile
 	out  string
 	jobs int64
+	// storage is where pods keep what they make.
+	storage string
 }
 
 // newCompileCommand returns `compile`: the experiment as an Argo Workflow.
@@ -34,6 +38,7 @@ standard error. pipelines/README.md says what the cluster needs.
 	}
 	o.addFlags(cmd)
 	cmd.Flags().StringVarP(&o.out, "output", "o", "", "`file` to write")
+	cmd.Flags().StringVar(&o.storage, "storage", argo.Storages[0], "where results are kept: claim, shared by all pods, or s3, the cluster's artifact repository")
 	cmd.Flags().Int64Var(&o.jobs, "jobs", defaultPods, "pods that run at once (Argo takes no parameter for it)")
 	return cmd
 }
@@ -45,10 +50,13 @@ func runCompile(cmd *cobra.Command, e *env, o *compileOptions) error {
 	if o.jobs < 1 {
 		return usage(cmd, "--jobs must be at least 1, not %d", o.jobs)
 	}
+	if !slices.Contains(argo.Storages, o.storage) {
+		return usage(cmd, "--storage: %s", experiment.Unknown("storage", o.storage, argo.Storages))
+	}
 	if err := o.given(cmd); err != nil {
 		return err
 	}
-	w, err := argo.Compile(o.config, kinds, argo.Options{Sets: o.sets, Parallelism: o.jobs, Version: released()})
+	w, err := argo.Compile(o.config, kinds, argo.Options{Sets: o.sets, Parallelism: o.jobs, Storage: o.storage, Version: released()})
 	if err != nil {
 		return notRead(cmd, err)
 	}

@@ -15,10 +15,16 @@ import (
 // progressVariable names the file to which a job of an Argo Workflow writes how far it is.
 const progressVariable = "ARGO_PROGRESS_FILE"
 
+// jobOptions are the flags of job.
+type jobOptions struct {
+	experimentOptions
+	inside   bool
+	from, to string
+}
+
 // newJobCommand returns `job JOB`: one attempt at one job, as a pod makes it.
 func newJobCommand(e *env) *cobra.Command {
-	var o experimentOptions
-	var inside bool
+	var o jobOptions
 	cmd := &cobra.Command{
 		Use:   "job JOB --config FILE",
 		Short: "Do one job whose needs are done, once: what each pod of a workflow does",
@@ -31,14 +37,16 @@ SIGTERM, upon which a training saves a checkpoint that the next attempt goes on 
 Progress is written as N/M to the file that $` + progressVariable + ` names, if any.
 ` + exitHelp,
 		Args: exactly(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return runJob(cmd, e, &o, args[0], inside) },
+		RunE: func(cmd *cobra.Command, args []string) error { return runJob(cmd, e, &o, args[0]) },
 	}
 	o.addFlags(cmd)
-	cmd.Flags().BoolVar(&inside, "inside", false, "this process stands in the stage's container: start its trainer here")
+	cmd.Flags().BoolVar(&o.inside, "inside", false, "this process stands in the stage's container: start its trainer here")
+	cmd.Flags().StringVar(&o.from, "from", "", "`folder` of workspaces whose results count as this one's: where pods share no workspace")
+	cmd.Flags().StringVar(&o.to, "to", "", "`folder` to copy to what came of the job, as a workspace")
 	return cmd
 }
 
-func runJob(cmd *cobra.Command, e *env, o *experimentOptions, name string, inside bool) error {
+func runJob(cmd *cobra.Command, e *env, o *jobOptions, name string) error {
 	x, err := o.load(e, cmd)
 	if err != nil {
 		return err
@@ -66,11 +74,21 @@ func runJob(cmd *cobra.Command, e *env, o *experimentOptions, name string, insid
 		progress.observe(ev)
 	})
 	r.Once = true
-	if inside {
+	if o.inside {
 		// The pod has what the job asks for.
 		r.Inside, r.Memory, r.GPUs = true, 0, j.Stage.NeedsGPUs()
 	}
+	if o.from != "" {
+		if err := o.space().Borrow(o.from); err != nil {
+			return fmt.Errorf("take the results in %s: %w", o.from, err)
+		}
+	}
 	err = r.Run(cmd.Context(), p)
+	if err == nil && o.to != "" {
+		if err := o.space().Lend(p, o.to); err != nil {
+			return fmt.Errorf("hand on what came of %s: %w", name, err)
+		}
+	}
 	var failed *pipeline.RunError
 	switch {
 	case errors.As(err, &failed):

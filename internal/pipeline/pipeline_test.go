@@ -110,7 +110,7 @@ func TestPlan(t *testing.T) {
 		t.Errorf("doubled/bb needs %v, want numbers/bb alone", needs)
 	}
 	var above []string
-	for _, a := range p.Job("total").ancestors() {
+	for _, a := range p.Job("total").Ancestors() {
 		above = append(above, a.Name)
 	}
 	if want := []string{"numbers/a", "doubled/a", "numbers/bb", "doubled/bb"}; !reflect.DeepEqual(above, want) {

@@ -104,7 +104,7 @@ func (p *Plan) resolve(jobs []*Job) error {
 // Alone returns the plan of one job of an expanded plan; a run of it wants what the job needs in
 // the store. Keys are computed as far as it takes: building examples needs no base model at hand.
 func (p *Plan) Alone(j *Job) (*Plan, error) {
-	jobs := append(j.ancestors(), j)
+	jobs := append(j.Ancestors(), j)
 	if j.Kind.Publish != "" {
 		jobs = p.Jobs // what none of them publishes is removed from the folder
 	}
@@ -192,7 +192,7 @@ func (p *Plan) Only(stage string) (*Plan, error) {
 	for _, j := range p.Jobs {
 		if j.Stage.Name == stage {
 			keep[j] = true
-			for _, a := range j.ancestors() {
+			for _, a := range j.Ancestors() {
 				keep[a] = true
 			}
 		}
@@ -206,9 +206,9 @@ func (p *Plan) Only(stage string) (*Plan, error) {
 	return only, nil
 }
 
-// ancestors returns the jobs that j needs, directly or through others, each once, needed ones
+// Ancestors returns the jobs that j needs, directly or through others, each once, needed ones
 // before those that need them.
-func (j *Job) ancestors() []*Job {
+func (j *Job) Ancestors() []*Job {
 	var out []*Job
 	seen := map[*Job]bool{}
 	var visit func(*Job)

@@ -88,7 +88,7 @@ func (r *Runner) needed(p *Plan) error {
 		if r.states[j] == Cached {
 			continue
 		}
-		for _, a := range j.ancestors() {
+		for _, a := range j.Ancestors() {
 			if _, ok := r.states[a]; ok {
 				continue
 			}
@@ -325,7 +325,7 @@ func (r *Runner) attempt(ctx context.Context, j *Job, lock *held, logPath string
 	maps.Copy(record.Versions, r.Versions)
 	w := &Work{Job: j.Name, Key: j.Key, Cell: j.Cell, Dir: dir, Cache: r.Workspace.cache(), Log: log, GPUs: j.gpus, Container: j.Stage.Container, Inside: r.Inside,
 		Versions: record.Versions, settings: j.Parts.Settings, paths: j.paths}
-	for _, a := range j.ancestors() {
+	for _, a := range j.Ancestors() {
 		w.Inputs = append(w.Inputs, Input{Job: a.Name, Uses: a.Kind.Name, Cell: a.Cell, Dir: r.Workspace.entry(a.Key)})
 	}
 	w.progress = func(done, total int64, note string) {
