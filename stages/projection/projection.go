@@ -21,7 +21,7 @@ import (
 )
 
 // Kind is the projection stage: factors.arrow → projection.arrow and spectra.arrow.
-var Kind = pipeline.Kind{Name: "projection", Version: 3, Publish: "results", Resolve: resolve, Run: run}
+var Kind = pipeline.Kind{Name: "projection", Version: 4, Publish: "results", Resolve: resolve, Run: run}
 
 // Names of the files the stage writes. The metadata of File holds "p" and "sign".
 const (

@@ -145,7 +145,7 @@ var texEscape = strings.NewReplacer(
 	`\`, `\textbackslash{}`, "_", `\_`, "%", `\%`, "&", `\&`, "#", `\#`, "$", `\$`, "{", `\{`, "}", `\}`,
 	"~", `\textasciitilde{}`, "^", `\textasciicircum{}`,
 	"→", `$\rightarrow$`, "₁", `$_1$`, "₂", `$_2$`, "Δ", `$\Delta$`, "Σ", `$\Sigma$`, "−", `$-$`, "·", `$\cdot$`, "α", `$\alpha$`,
-	"≥", `$\ge$`, "≤", `$\le$`, "±", `$\pm$`, "×", `$\times$`, "T̄", `$\bar{T}$`, "W₀", `$W_0$`,
+	"≥", `$\ge$`, "≤", `$\le$`, "±", `$\pm$`, "×", `$\times$`, "T̄", `$\bar{T}$`, "‖", `$\|$`, "ᵀ", `$^T$`, "φ", `$\varphi$`, "W₀", `$W_0$`,
 )
 
 // latex is the table for the booktabs package.
