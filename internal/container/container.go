@@ -128,14 +128,18 @@ func (e *Engine) Run(ctx context.Context, s Spec, line func([]byte), log io.Writ
 	})
 	followed := e.follow(after, id, line, log)
 	code, err := e.output(after, "wait", id)
+	var unstopped error // of no interest where the container has ended
 	if !unwatch() {
-		err = errors.Join(err, <-stopped)
+		unstopped = <-stopped
 	}
 	if (err != nil || code == "-1") && e.gone(after, s.Name, id) {
 		return killed, nil
 	}
+	if err != nil && ctx.Err() != nil {
+		return 0, errors.Join(err, unstopped, followed, e.remove(after, s.Name, id))
+	}
 	if err != nil {
-		return 0, errors.Join(err, followed)
+		return 0, errors.Join(err, followed) // the container is left for the next run to take over
 	}
 	if exit, err = strconv.Atoi(code); err != nil {
 		return 0, fmt.Errorf("%s wait %s: %q is no exit code", e.Name, s.Name, code)
@@ -184,14 +188,23 @@ func (e *Engine) adopt(ctx context.Context, s *Spec, log io.Writer) (string, err
 	return "", err
 }
 
-// remove removes a container, which another process may do at the same time.
-func (e *Engine) remove(ctx context.Context, name, id string) error {
-	_, err := e.output(ctx, "rm", "--force", id)
-	if err != nil && e.gone(ctx, name, id) {
-		return nil
+// remove removes a container, which another process may do at the same time. Of one whose process has just
+// ended podman may say that it cannot be stopped, until it has cleaned up behind it.
+func (e *Engine) remove(ctx context.Context, name, id string) (err error) {
+	for range removeTries {
+		if _, err = e.output(ctx, "rm", "--force", id); err == nil || e.gone(ctx, name, id) {
+			return nil
+		}
+		time.Sleep(removePause)
 	}
 	return err
 }
+
+// How often removing a container is tried, and how long is waited in between.
+const (
+	removeTries = 20
+	removePause = time.Second / 4
+)
 
 // gone says whether there is no such container any more.
 func (e *Engine) gone(ctx context.Context, name, id string) bool {

@@ -56,7 +56,7 @@ echo "$*" >>"$dir/calls"
 case $1 in
 ps) cat "$dir/container" 2>/dev/null || true ;;
 run)
-  [ "$FAULT" != slow ] || sleep 0.5
+  case $FAULT in slow | unstoppable) sleep 0.5 ;; esac
   echo "abc running" >"$dir/container"
   [ "$FAULT" != raced ] || { echo "the name is in use" >&2; exit 125; }
   echo abc ;;
@@ -65,8 +65,9 @@ wait)
   [ "$FAULT" != removed ] || { rm "$dir/container"; echo "no such container" >&2; exit 125; }
   [ "$FAULT" != well ] || { echo 0; exit; }
   echo 7 ;;
-stop) ;;
+stop) [ "$FAULT" != unstoppable ] || { echo "container state improper: stopped" >&2; exit 125; } ;;
 rm)
+  if [ "$FAULT" = ending ] && [ ! -e "$dir/tried" ]; then touch "$dir/tried"; echo "cannot be stopped: container state improper: stopped" >&2; exit 2; fi
   rm -f "$dir/container"
   [ "$FAULT" != removing ] || { echo "no such container" >&2; exit 1; } ;;
 *) exit 1 ;;
@@ -83,16 +84,18 @@ func TestFaults(t *testing.T) {
 		calls string // in this order
 	}{
 		{fault: "none", exit: 7, calls: "ps ps run logs wait rm"},
-		{fault: "raced", exit: 7, calls: "ps ps run ps logs wait rm"},      // its last runner's own command was quicker
-		{fault: "removed", exit: 137, calls: "ps ps run logs wait ps"},     // by hand
-		{fault: "removing", exit: 7, calls: "ps ps run logs wait rm ps"},   // by what its last runner started
-		{fault: "slow", exit: 7, calls: "ps ps run stop logs wait rm"},     // the run is stopped while the container starts
-		{"none", "abc running", 7, "ps logs wait rm"},                      // taken over
-		{"well", "abc Exited", 0, "ps wait logs wait rm"},                  // it has ended well
-		{"none", "abc Exited", 7, "ps wait ps rm run logs wait rm"},        // it was killed, or stopped
-		{"none", "abc stopping", 7, "ps wait ps rm run logs wait rm"},      // likewise
-		{"none", "abc created", 7, "ps ps rm run logs wait rm"},            // its runner was killed before it started
-		{"removing", "abc removing", 7, "ps ps rm ps run logs wait rm ps"}, // its runner was killed while it removed it
+		{fault: "raced", exit: 7, calls: "ps ps run ps logs wait rm"},         // its last runner's own command was quicker
+		{fault: "removed", exit: 137, calls: "ps ps run logs wait ps"},        // by hand
+		{fault: "removing", exit: 7, calls: "ps ps run logs wait rm ps"},      // by what its last runner started
+		{fault: "ending", exit: 7, calls: "ps ps run logs wait rm ps rm"},     // by the engine, which cleans up behind it
+		{fault: "slow", exit: 7, calls: "ps ps run stop logs wait rm"},        // the run is stopped while the container starts
+		{fault: "unstoppable", exit: 7, calls: "ps ps run stop logs wait rm"}, // likewise, when its process ends by itself
+		{"none", "abc running", 7, "ps logs wait rm"},                         // taken over
+		{"well", "abc Exited", 0, "ps wait logs wait rm"},                     // it has ended well
+		{"none", "abc Exited", 7, "ps wait ps rm run logs wait rm"},           // it was killed, or stopped
+		{"none", "abc stopping", 7, "ps wait ps rm run logs wait rm"},         // likewise
+		{"none", "abc created", 7, "ps ps rm run logs wait rm"},               // its runner was killed before it started
+		{"removing", "abc removing", 7, "ps ps rm ps run logs wait rm ps"},    // its runner was killed while it removed it
 		{fault: "none", left: "abc paused", exit: 7, calls: "ps ps rm run logs wait rm"},
 	} {
 		t.Run(strings.TrimSpace(c.fault+" "+c.left), func(t *testing.T) {
@@ -109,7 +112,7 @@ func TestFaults(t *testing.T) {
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			if c.fault == "slow" {
+			if c.fault == "slow" || c.fault == "unstoppable" {
 				time.AfterFunc(100*time.Millisecond, cancel)
 			}
 			var lines, log strings.Builder

@@ -17,6 +17,7 @@ from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as in the image
 sys.path.insert(0, str(Path(__file__).parents[1] / "peft"))
 
 import peft
