@@ -59,11 +59,12 @@ type Workflow struct {
 // Unfit is the error of an experiment that no workflow can hold, though it may run at home.
 type Unfit struct {
 	File     string
-	Problems []error
+	Paths    []error // files that no pod would find
+	Problems []error // all else
 }
 
 func (u *Unfit) Error() string {
-	return fmt.Sprintf("%s cannot become a workflow:\n%v", u.File, errors.Join(u.Problems...))
+	return fmt.Sprintf("%s cannot become a workflow:\n%v", u.File, errors.Join(append(slices.Clone(u.Paths), u.Problems...)...))
 }
 
 // A compiler collects what is wrong and what is to be said while it makes the manifest.
@@ -75,7 +76,8 @@ type compiler struct {
 	vars     map[string]string // variable → parameter
 	params   []wfv1.Parameter
 	warnings []string
-	errs     []error
+	lost     []error // Paths of an Unfit
+	errs     []error // and its Problems
 }
 
 func (c *compiler) fail(format string, args ...any) {
@@ -122,8 +124,8 @@ func Compile(path string, kinds []pipeline.Kind, o Options) (*Workflow, error) {
 	if size > maxObject {
 		c.fail("it has %d bytes, and a cluster takes %d with room for the status: split the experiment, or put its files below runs/", size, maxObject)
 	}
-	if len(c.errs) > 0 {
-		return nil, &Unfit{File: path, Problems: c.errs}
+	if len(c.lost)+len(c.errs) > 0 {
+		return nil, &Unfit{File: path, Paths: c.lost, Problems: c.errs}
 	}
 	return &Workflow{YAML: text, Warnings: c.warnings}, nil
 }

@@ -35,11 +35,16 @@ func (c *compiler) places() {
 		case filepath.IsAbs(p.Path):
 			c.warn("%s: %s is a path of this machine, which pods do not see: put it below runs/, or write ${VAR} for it", p.Key, p.Path)
 		case !below(place, configsDir):
-			c.fail("%s: %s lies neither beside the experiment nor below runs/: no pod would find it; put it below runs/, or write ${VAR} for it", p.Key, p.Path)
+			c.lose("%s: %s lies neither beside the experiment nor below runs/: no pod would find it; put it below runs/, or write ${VAR} for it", p.Key, p.Path)
 		default:
 			c.carry(p.Key, p.Path, place)
 		}
 	}
+}
+
+// lose notes that no pod would find a file.
+func (c *compiler) lose(format string, args ...any) {
+	c.lost = append(c.lost, fmt.Errorf(format, args...))
 }
 
 // carry takes a file beside the experiment along, once.
@@ -53,17 +58,17 @@ func (c *compiler) carry(key, name, place string) {
 	info, err := os.Stat(c.e.Resolve(name))
 	switch {
 	case err != nil:
-		c.fail("%s: %v", key, err)
+		c.lose("%s: %v", key, err)
 	case info.IsDir():
-		c.fail("%s: %s is a folder, and only small files travel in the workflow: %s", key, name, advice)
+		c.lose("%s: %s is a folder, and only small files travel in the workflow: %s", key, name, advice)
 	case info.Size() > maxFile:
-		c.fail("%s: %s has %d bytes, and only files of up to %d travel in the workflow: %s", key, name, info.Size(), maxFile, advice)
+		c.lose("%s: %s has %d bytes, and only files of up to %d travel in the workflow: %s", key, name, info.Size(), maxFile, advice)
 	default:
 		text, err := os.ReadFile(c.e.Resolve(name))
 		if err != nil {
-			c.fail("%s: %v", key, err)
+			c.lose("%s: %v", key, err)
 		} else if !utf8.Valid(text) {
-			c.fail("%s: %s is no text, and only text travels in the workflow: %s", key, name, advice)
+			c.lose("%s: %s is no text, and only text travels in the workflow: %s", key, name, advice)
 		}
 		c.files = append(c.files, file{name: fmt.Sprintf("file-%d", len(c.files)), place: place, text: string(text)})
 	}

@@ -25,7 +25,8 @@ func newValidateCommand(e *env) *cobra.Command {
 			for _, w := range x.Warnings {
 				fmt.Fprintf(e.stderr, "warning: %s\n", w)
 			}
-			// A run at home does not mind what a workflow cannot hold.
+			// A run at home does not mind what a workflow cannot hold. Files that pods would not find are
+			// left to compile.
 			var unfit *argo.Unfit
 			if _, err := argo.Compile(o.config, kinds, argo.Options{Sets: o.sets, Parallelism: defaultPods}); errors.As(err, &unfit) {
 				for _, problem := range unfit.Problems {
