@@ -26,8 +26,9 @@ func Failures(text string, p *pipeline.Plan) ([]pipeline.WorkflowFailure, error)
 	if err := json.Unmarshal([]byte(text), &nodes); err != nil {
 		return nil, fmt.Errorf("read the workflow's failures: %w", err)
 	}
-	// What is said of the last attempt says more than that no attempt is left.
-	message, number := map[string]string{}, map[string]int{}
+	// What is said of the last attempt says more than what is said of the task, that no attempt is
+	// left. A task of which only attempts failed succeeded in the end.
+	message, number, failed := map[string]string{}, map[string]int{}, map[string]bool{}
 	for _, n := range nodes {
 		task, nth := n.DisplayName, -1
 		if m := attempt.FindStringSubmatch(task); m != nil {
@@ -36,6 +37,8 @@ func Failures(text string, p *pipeline.Plan) ([]pipeline.WorkflowFailure, error)
 				return nil, fmt.Errorf("read the workflow's failures: %q: %w", task, err)
 			}
 			task = m[1]
+		} else {
+			failed[task] = true
 		}
 		if before, ok := number[task]; !ok || nth > before {
 			message[task], number[task] = n.Message, nth
@@ -43,8 +46,8 @@ func Failures(text string, p *pipeline.Plan) ([]pipeline.WorkflowFailure, error)
 	}
 	var out []pipeline.WorkflowFailure
 	for _, j := range p.Jobs {
-		if text, ok := message[TaskName(j)]; ok {
-			out = append(out, pipeline.WorkflowFailure{Job: j.Name, Message: text})
+		if name := TaskName(j); failed[name] {
+			out = append(out, pipeline.WorkflowFailure{Job: j.Name, Message: message[name]})
 		}
 	}
 	return out, nil

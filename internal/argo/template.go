@@ -3,6 +3,7 @@ package argo
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"time"
 
@@ -57,11 +58,28 @@ func (c *compiler) stage(s *experiment.Stage) wfv1.Template {
 	if s.Container != nil {
 		c.trainer(s, &t)
 	}
+	if host, ok := serverOf(s); ok && (host == "" || loopback.MatchString(host)) {
+		c.warn("stage %s: its Ollama server is on this machine, where pods do not reach it: set with.server.host to one that they reach", s.Name)
+	}
 	t.RetryStrategy = c.retry(s)
 	if s.Timeout > 0 {
 		t.ActiveDeadlineSeconds = ptr(intstr.FromInt32(int32(math.Ceil((time.Duration(s.Timeout) + overtime).Seconds()))))
 	}
 	return t
+}
+
+// loopback matches an address that means the machine itself.
+var loopback = regexp.MustCompile(`(^|/)(localhost|127\.|\[::1\])`)
+
+// serverOf is the address of the Ollama server that jobs of the stage ask.
+func serverOf(s *experiment.Stage) (host string, ok bool) {
+	switch w := s.With.(type) {
+	case *experiment.SummarizeWith:
+		return w.Server.Host, true
+	case *experiment.EvaluateWith:
+		return w.Server.Host, true
+	}
+	return "", false
 }
 
 // trainer makes the pod that of a trainer's image, into which the program is copied.

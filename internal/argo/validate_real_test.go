@@ -163,7 +163,7 @@ func TestRealSubstitution(t *testing.T) {
 		t.Errorf("image %s, arguments %s", train.Container.Image, args)
 	}
 	// As the controller makes them.
-	const nodes = `[{"displayName":"train-big-ner(0)","message":"main: Error (exit code 4): \"bad\"\n"}]`
+	const nodes = `[{"displayName":"train-big-ner","message":"No more retries left"},{"displayName":"train-big-ner(0)","message":"main: Error (exit code 4): \"bad\"\n"}]`
 	finish := replace(w.GetTemplateByName(finishName), map[string]any{"workflow.failures": fmt.Sprintf("%q", nodes)})
 	p := &pipeline.Plan{Jobs: []*pipeline.Job{{Name: "train/big/ner"}, {Name: "train/big/mine"}}}
 	got, err := Failures(finish.Container.Args[len(finish.Container.Args)-1], p)
