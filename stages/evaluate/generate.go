@@ -16,6 +16,7 @@ import (
 	"taskvec/internal/adapter"
 	"taskvec/internal/answers"
 	"taskvec/internal/ollama"
+	"taskvec/internal/pipeline"
 	"taskvec/internal/table"
 	"taskvec/internal/tokenizer"
 )
@@ -27,24 +28,28 @@ func (e *evaluation) generate(ctx context.Context, m *tested) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, tokenizer.ErrUnsupported) {
 		return err
 	}
-	base := e.serverName(m.name)
-	if err := e.asker.Client.CreateFromFolder(ctx, base, m.base); err != nil {
+	name := e.serverName(m.name)
+	if err := e.asker.Client.CreateFromFolder(ctx, name, m.base); err != nil {
 		return err
 	}
-	remove := func(name string) error { return e.asker.Client.Delete(context.WithoutCancel(ctx), name) }
+	remove := func() error { return e.asker.Client.Delete(context.WithoutCancel(ctx), name) }
+	base, err := e.asker.Client.Model(ctx, name)
+	if err != nil {
+		return errors.Join(err, remove())
+	}
 	if err := e.tryAll(ctx, m, None, base, read); err != nil {
-		return errors.Join(err, remove(base))
+		return errors.Join(err, remove())
 	}
 	for _, a := range m.adapters {
 		if err := e.tryAdapter(ctx, m, a, base, read); err != nil {
-			return errors.Join(fmt.Errorf("adapter %s: %w", a.label, err), remove(base))
+			return errors.Join(fmt.Errorf("adapter %s: %w", a.label, err), remove())
 		}
 	}
-	return remove(base)
+	return remove()
 }
 
 // tryAdapter tests one adapter.
-func (e *evaluation) tryAdapter(ctx context.Context, m *tested, a trained, base string, read *tokenizer.Tokenizer) error {
+func (e *evaluation) tryAdapter(ctx context.Context, m *tested, a trained, base ollama.Model, read *tokenizer.Tokenizer) error {
 	if err := os.MkdirAll(e.work.CheckpointDir(), 0o777); err != nil {
 		return err
 	}
@@ -52,11 +57,19 @@ func (e *evaluation) tryAdapter(ctx context.Context, m *tested, a trained, base 
 	if err := adapter.ExportGGUF(filepath.Join(a.dir, "out", "adapter"), m.base, file); err != nil {
 		return err
 	}
-	name := e.serverName(m.name + "-" + a.label)
-	if err := e.asker.Client.CreateWithAdapter(ctx, name, base, file); err != nil {
+	digest, err := pipeline.FileDigest(file)
+	if err != nil {
 		return err
 	}
-	err := e.tryAll(ctx, m, a.label, name, read)
+	name := e.serverName(m.name + "-" + a.label)
+	if err := e.asker.Client.CreateWithAdapter(ctx, name, base.Name, file); err != nil {
+		return err
+	}
+	model := base
+	// The server's own digest of such a model holds the name of the base model, which is another for
+	// each job.
+	model.Name, model.Digest = name, base.Digest+"+"+digest
+	err = e.tryAll(ctx, m, a.label, model, read)
 	return errors.Join(err, e.asker.Client.Delete(context.WithoutCancel(ctx), name))
 }
 
@@ -73,12 +86,8 @@ func (e *evaluation) serverName(what string) string {
 	return "taskvec-" + hex.EncodeToString(sum[:6]) + "-" + notInNames.ReplaceAllString(what, "-")
 }
 
-// tryAll has the server's model of that name do every task.
-func (e *evaluation) tryAll(ctx context.Context, m *tested, adapter, name string, read *tokenizer.Tokenizer) error {
-	model, err := e.asker.Client.Model(ctx, name)
-	if err != nil {
-		return err
-	}
+// tryAll has a model of the server do every task.
+func (e *evaluation) tryAll(ctx context.Context, m *tested, adapter string, model ollama.Model, read *tokenizer.Tokenizer) error {
 	for _, t := range m.tasks {
 		if err := e.try(ctx, m, adapter, model, t, read); err != nil {
 			return fmt.Errorf("task %s: %w", t.name, err)
