@@ -32,20 +32,28 @@ func (e *evaluation) generate(ctx context.Context, m *tested) error {
 	if err := e.asker.Client.CreateFromFolder(ctx, name, m.base); err != nil {
 		return err
 	}
-	remove := func() error { return e.asker.Client.Delete(context.WithoutCancel(ctx), name) }
+	defer e.remove(ctx, name)
 	base, err := e.asker.Client.Model(ctx, name)
 	if err != nil {
-		return errors.Join(err, remove())
+		return err
 	}
 	if err := e.tryAll(ctx, m, None, base, read); err != nil {
-		return errors.Join(err, remove())
+		return err
 	}
 	for _, a := range m.adapters {
 		if err := e.tryAdapter(ctx, m, a, base, read); err != nil {
-			return errors.Join(fmt.Errorf("adapter %s: %w", a.label, err), remove())
+			return fmt.Errorf("adapter %s: %w", a.label, err)
 		}
 	}
-	return remove()
+	return nil
+}
+
+// remove removes a model that was made for this job. That it could not be is for the log: the answers
+// are there, and the next job of this kind has other names.
+func (e *evaluation) remove(ctx context.Context, name string) {
+	if err := e.asker.Client.Delete(context.WithoutCancel(ctx), name); err != nil {
+		fmt.Fprintf(e.work.Log, "left on the server: %v\n", err)
+	}
 }
 
 // tryAdapter tests one adapter.
@@ -65,12 +73,12 @@ func (e *evaluation) tryAdapter(ctx context.Context, m *tested, a trained, base 
 	if err := e.asker.Client.CreateWithAdapter(ctx, name, base.Name, file); err != nil {
 		return err
 	}
+	defer e.remove(ctx, name)
 	model := base
 	// The server's own digest of such a model holds the name of the base model, which is another for
 	// each job.
 	model.Name, model.Digest = name, base.Digest+"+"+digest
-	err = e.tryAll(ctx, m, a.label, model, read)
-	return errors.Join(err, e.asker.Client.Delete(context.WithoutCancel(ctx), name))
+	return e.tryAll(ctx, m, a.label, model, read)
 }
 
 var notInNames = regexp.MustCompile(`[^a-z0-9.-]+`)
