@@ -38,7 +38,7 @@ func chromium(t *testing.T, page string, args ...string) []byte {
 // tasks' names in it.
 func TestRealPage(t *testing.T) {
 	dir := t.TempDir()
-	in := example()
+	in := tested()
 	if err := in.Write(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +61,10 @@ func TestRealPage(t *testing.T) {
 		if !strings.Contains(chart, "every-2-words") {
 			t.Errorf("chart %s does not name its tasks", f.Name)
 		}
+	}
+	// The skills have a row that is no task, and names that are neither on both axes.
+	if !strings.Contains(dom, `id="chart-skill-m"`) || !strings.Contains(dom, ">none<") {
+		t.Error("the heat map of the skills has no row of the base model")
 	}
 	shot := filepath.Join(t.TempDir(), "page.png")
 	chromium(t, page, "--screenshot="+shot)

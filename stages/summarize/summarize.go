@@ -103,18 +103,23 @@ func distance(summary string, target int) int {
 // a short one.
 func (d *draft) fits() bool { return d.off() <= max(d.target/2, 3) }
 
-// request asks for the draft's summary; after is what follows the prompt.
-func (d *draft) request(set *settings, after string) ollama.Request {
+// request asks for the draft's summary; before is what stands before the prompt.
+func (d *draft) request(set *settings, before string) ollama.Request {
 	prompt := strings.NewReplacer("{document}", d.document.Text(), "{words}", strconv.Itoa(d.target)).Replace(set.Prompt)
 	return ollama.Request{
-		Model: set.Model, Prompt: prompt + after, Chat: set.Chat, Seed: set.Seed, Context: set.Context,
+		Model: set.Model, Prompt: before + prompt, Chat: set.Chat, Seed: set.Seed, Context: set.Context,
 		Predict: 4*d.target + 32, // a word is rarely more than three tokens; what is longer is asked for again
 	}
 }
 
-// again is said after the prompt when the first summary is not as long as it should be.
+// again is said before the prompt when the first summary is not as long as it should be. (Said after it,
+// it was taken for a part of the document by a small model, which repeated it.)
 func (d *draft) again() string {
-	return fmt.Sprintf("\n\nA summary of %d words was not what was asked for: write about %d words.", len(strings.Fields(d.summary)), d.target)
+	n, much := len(strings.Fields(d.summary)), "many"
+	if n < d.target {
+		much = "few"
+	}
+	return fmt.Sprintf("Write about %d words; %d words are too %s.\n\n", d.target, n, much)
 }
 
 func run(ctx context.Context, w *pipeline.Work) error {
@@ -209,11 +214,11 @@ func write(ctx context.Context, w *pipeline.Work, asker *answers.Asker, model ol
 	return nil
 }
 
-// ask asks for the drafts' summaries; after is what follows the prompt of each.
-func ask(ctx context.Context, asker *answers.Asker, model ollama.Model, set *settings, drafts []*draft, after func(*draft) string, done func(int)) ([]ollama.Response, error) {
+// ask asks for the drafts' summaries; before is what stands before the prompt of each.
+func ask(ctx context.Context, asker *answers.Asker, model ollama.Model, set *settings, drafts []*draft, before func(*draft) string, done func(int)) ([]ollama.Response, error) {
 	questions := make([]answers.Question, len(drafts))
 	for i, d := range drafts {
-		questions[i] = answers.Question{Name: "document " + d.document.Key(), Request: d.request(set, after(d))}
+		questions[i] = answers.Question{Name: "document " + d.document.Key(), Request: d.request(set, before(d))}
 	}
 	return asker.All(ctx, model, questions, done)
 }

@@ -69,11 +69,12 @@ func TestRequests(t *testing.T) {
 	}
 	d := newDrafts([]*datasets.Document{document(50)}, 0.1)[0]
 	d.document.Sentences[0].Tokens[0].Word = "{words}"
-	if got := d.request(set, "!").Prompt; !strings.HasPrefix(got, "In 5 words: {words} word") || !strings.HasSuffix(got, "!") {
+	if got := d.request(set, "! ").Prompt; !strings.HasPrefix(got, "! In 5 words: {words} word") {
 		t.Errorf("the prompt is %q", got)
 	}
-	d.summary = "one two three"
-	if got := d.again(); !strings.Contains(got, "A summary of 3 words") || !strings.Contains(got, "write about 5 words") {
-		t.Errorf("the second request says %q", got)
+	for summary, want := range map[string]string{"one two": "Write about 5 words; 2 words are too few.\n\n", strings.Repeat("x ", 12): "Write about 5 words; 12 words are too many.\n\n"} {
+		if d.summary = summary; d.again() != want {
+			t.Errorf("the second request says %q, want %q", d.again(), want)
+		}
 	}
 }
