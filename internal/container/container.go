@@ -170,20 +170,22 @@ func (e *Engine) adopt(ctx context.Context, s *Spec, log io.Writer) (string, err
 	if err != nil {
 		return "", err
 	}
-	for _, c := range own {
-		adopt := c.state == "running"
-		if slices.Contains([]string{"stopping", "stopped", "exited"}, c.state) {
-			code, err := e.output(ctx, "wait", c.id)
+	for _, id := range own {
+		// One that has vanished meanwhile has no state. (What ps says of a state is, in podman, for people.)
+		state, err := e.output(ctx, "inspect", "--format", "{{.State.Status}}", id)
+		adopt := err == nil && state == "running"
+		if slices.Contains([]string{"stopping", "stopped", "exited"}, state) {
+			code, err := e.output(ctx, "wait", id)
 			adopt = err == nil && code == "0"
 		}
 		if adopt {
-			fmt.Fprintf(log, "taking over the container %s (%s)\n", s.Name, c.state)
-			return c.id, nil
+			fmt.Fprintf(log, "taking over the container %s (%s)\n", s.Name, state)
+			return id, nil
 		}
 	}
 	others, err := e.list(ctx, s.Name, nil)
-	for _, c := range others {
-		err = errors.Join(err, e.remove(ctx, s.Name, c.id))
+	for _, id := range others {
+		err = errors.Join(err, e.remove(ctx, s.Name, id))
 	}
 	return "", err
 }
@@ -209,15 +211,12 @@ const (
 // gone says whether there is no such container any more.
 func (e *Engine) gone(ctx context.Context, name, id string) bool {
 	there, err := e.list(ctx, name, nil)
-	return err == nil && !slices.ContainsFunc(there, func(c found) bool { return c.id == id })
+	return err == nil && !slices.Contains(there, id)
 }
 
-// A found is a container that the engine knows.
-type found struct{ id, state string }
-
-// list returns the container of a name, if there is one that has the labels.
-func (e *Engine) list(ctx context.Context, name string, labels map[string]string) ([]found, error) {
-	args := []string{"ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.State}}", "--filter", "name=^" + name + "$"}
+// list returns the id of the container of a name, if there is one that has the labels.
+func (e *Engine) list(ctx context.Context, name string, labels map[string]string) ([]string, error) {
+	args := []string{"ps", "--all", "--no-trunc", "--format", "{{.ID}}", "--filter", "name=^" + name + "$"}
 	for _, k := range slices.Sorted(maps.Keys(labels)) {
 		args = append(args, "--filter", "label="+k+"="+labels[k])
 	}
@@ -225,12 +224,7 @@ func (e *Engine) list(ctx context.Context, name string, labels map[string]string
 	if err != nil {
 		return nil, err
 	}
-	var out []found
-	for line := range strings.Lines(text) {
-		id, state, _ := strings.Cut(strings.TrimSpace(line), " ")
-		out = append(out, found{id, strings.ToLower(state)})
-	}
-	return out, nil
+	return strings.Fields(text), nil
 }
 
 // runArgs are the arguments that start the container in the background.

@@ -54,7 +54,8 @@ const faulty = `#!/bin/sh
 dir=$(dirname "$0")
 echo "$*" >>"$dir/calls"
 case $1 in
-ps) cat "$dir/container" 2>/dev/null || true ;;
+ps) cut -d' ' -f1 "$dir/container" 2>/dev/null || true ;;
+inspect) cut -d' ' -f2 "$dir/container" ;;
 run)
   case $FAULT in slow | unstoppable) sleep 0.5 ;; esac
   echo "abc running" >"$dir/container"
@@ -84,19 +85,19 @@ func TestFaults(t *testing.T) {
 		calls string // in this order
 	}{
 		{fault: "none", exit: 7, calls: "ps ps run logs wait rm"},
-		{fault: "raced", exit: 7, calls: "ps ps run ps logs wait rm"},         // its last runner's own command was quicker
-		{fault: "removed", exit: 137, calls: "ps ps run logs wait ps"},        // by hand
-		{fault: "removing", exit: 7, calls: "ps ps run logs wait rm ps"},      // by what its last runner started
-		{fault: "ending", exit: 7, calls: "ps ps run logs wait rm ps rm"},     // by the engine, which cleans up behind it
-		{fault: "slow", exit: 7, calls: "ps ps run stop logs wait rm"},        // the run is stopped while the container starts
-		{fault: "unstoppable", exit: 7, calls: "ps ps run stop logs wait rm"}, // likewise, when its process ends by itself
-		{"none", "abc running", 7, "ps logs wait rm"},                         // taken over
-		{"well", "abc Exited", 0, "ps wait logs wait rm"},                     // it has ended well
-		{"none", "abc Exited", 7, "ps wait ps rm run logs wait rm"},           // it was killed, or stopped
-		{"none", "abc stopping", 7, "ps wait ps rm run logs wait rm"},         // likewise
-		{"none", "abc created", 7, "ps ps rm run logs wait rm"},               // its runner was killed before it started
-		{"removing", "abc removing", 7, "ps ps rm ps run logs wait rm ps"},    // its runner was killed while it removed it
-		{fault: "none", left: "abc paused", exit: 7, calls: "ps ps rm run logs wait rm"},
+		{fault: "raced", exit: 7, calls: "ps ps run ps inspect logs wait rm"},      // its last runner's own command was quicker
+		{fault: "removed", exit: 137, calls: "ps ps run logs wait ps"},             // by hand
+		{fault: "removing", exit: 7, calls: "ps ps run logs wait rm ps"},           // by what its last runner started
+		{fault: "ending", exit: 7, calls: "ps ps run logs wait rm ps rm"},          // by the engine, which cleans up behind it
+		{fault: "slow", exit: 7, calls: "ps ps run stop logs wait rm"},             // the run is stopped while the container starts
+		{fault: "unstoppable", exit: 7, calls: "ps ps run stop logs wait rm"},      // likewise, when its process ends by itself
+		{"none", "abc running", 7, "ps inspect logs wait rm"},                      // taken over
+		{"well", "abc exited", 0, "ps inspect wait logs wait rm"},                  // it has ended well
+		{"none", "abc exited", 7, "ps inspect wait ps rm run logs wait rm"},        // it was killed, or stopped
+		{"none", "abc stopping", 7, "ps inspect wait ps rm run logs wait rm"},      // likewise
+		{"none", "abc created", 7, "ps inspect ps rm run logs wait rm"},            // its runner was killed before it started
+		{"removing", "abc removing", 7, "ps inspect ps rm ps run logs wait rm ps"}, // its runner was killed while it removed it
+		{fault: "none", left: "abc paused", exit: 7, calls: "ps inspect ps rm run logs wait rm"},
 	} {
 		t.Run(strings.TrimSpace(c.fault+" "+c.left), func(t *testing.T) {
 			t.Setenv("FAULT", c.fault)
