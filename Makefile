@@ -4,13 +4,16 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 RUFF        := ruff==0.17.6
 CACHE       ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/taskvec
 
-.PHONY: test test-real lint bench bench-compare bench-readers bench-trainer conformance generate smollm2
+.PHONY: test test-real test-argo lint bench bench-compare bench-readers bench-trainer conformance generate smollm2
 
 test: ## every test that needs Go alone
 	$(GO) test -timeout 30m $(TESTFLAGS) ./...
 
-test-real: ## the tests that need real parts: PEFT, NumPy and a browser, installed by the script
+test-real: ## the tests that need real parts: PEFT, NumPy, a browser, podman, Kubernetes with Argo, installed by the script
 	.ci/test-real
+
+test-argo: ## of those, the tests that submit workflows to a real Kubernetes with Argo, which the script builds and starts
+	.ci/test-argo
 
 lint: ## gofmt, go vet, staticcheck, the layering test, ruff
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt-clean:"; gofmt -l .; exit 1; }
