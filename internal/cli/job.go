@@ -42,7 +42,7 @@ Progress is written as N/M to the file that $` + progressVariable + ` names, if 
 	o.addFlags(cmd)
 	cmd.Flags().BoolVar(&o.inside, "inside", false, "this process stands in the stage's container: start its trainer here")
 	cmd.Flags().StringVar(&o.from, "from", "", "`folder` of workspaces whose results count as this one's: where pods share no workspace")
-	cmd.Flags().StringVar(&o.to, "to", "", "`folder` to copy to what came of the job, as a workspace")
+	cmd.Flags().StringVar(&o.to, "to", "", "`folder` to make, a workspace with what came of the job: not there before it is whole")
 	return cmd
 }
 

@@ -34,15 +34,18 @@ func (w Workspace) Borrow(dir string) error {
 	return nil
 }
 
-// Lend copies what came of the jobs of a plan into the workspace in dir: results, logs, and the
-// experiment's folder where one of them publishes.
+// Lend makes dir a workspace with a copy of what came of the jobs of a plan: results, logs, and the
+// experiment's folder where one of them publishes. It is there when it is whole.
 func (w Workspace) Lend(p *Plan, dir string) error {
-	to := Workspace{Dir: dir}
+	to := Workspace{Dir: filepath.Clean(dir) + ".tmp"}
+	if err := os.RemoveAll(to.Dir); err != nil { // of one that was killed
+		return err
+	}
 	copies := map[string]string{}
 	for _, j := range p.Jobs {
 		copies[w.entry(j.Key)] = to.entry(j.Key)
 		logs := filepath.Join("logs", filepath.FromSlash(j.Name))
-		copies[filepath.Join(w.Dir, logs)] = filepath.Join(dir, logs)
+		copies[filepath.Join(w.Dir, logs)] = filepath.Join(to.Dir, logs)
 		if j.Kind.Publish != "" {
 			copies[w.Experiment(p.Experiment.Name)] = to.Experiment(p.Experiment.Name)
 		}
@@ -56,5 +59,5 @@ func (w Workspace) Lend(p *Plan, dir string) error {
 			return fmt.Errorf("copy %s: %w", from, err)
 		}
 	}
-	return nil
+	return os.Rename(to.Dir, dir)
 }
