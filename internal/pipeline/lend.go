@@ -51,10 +51,6 @@ func (w Workspace) Lend(p *Plan, dir string) error {
 		}
 	}
 	for from, place := range copies {
-		// A job that was done already has no log here.
-		if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
 		if err := os.CopyFS(place, os.DirFS(from)); err != nil {
 			return fmt.Errorf("copy %s: %w", from, err)
 		}
