@@ -69,15 +69,17 @@ func (u *Unfit) Error() string {
 
 // A compiler collects what is wrong and what is to be said while it makes the manifest.
 type compiler struct {
-	plan     *pipeline.Plan
-	e        *experiment.Experiment
-	o        Options
-	files    []file
-	vars     map[string]string // variable → parameter
-	params   []wfv1.Parameter
-	warnings []string
-	lost     []error // Paths of an Unfit
-	errs     []error // and its Problems
+	plan      *pipeline.Plan
+	e         *experiment.Experiment
+	o         Options
+	files     []file
+	vars      map[string]string // variable → parameter
+	advice    string            // what to do about a path that no pod would find
+	readsData bool              // a path lies below runs/data, or may: a variable names it
+	params    []wfv1.Parameter
+	warnings  []string
+	lost      []error // Paths of an Unfit
+	errs      []error // and its Problems
 }
 
 func (c *compiler) fail(format string, args ...any) {

@@ -53,7 +53,7 @@ func (c *compiler) job(j *pipeline.Job) wfv1.Template {
 	if c.readsModels(j.Stage) {
 		t.Inputs.Artifacts = append(t.Inputs.Artifacts, folder("models", modelsDir))
 	}
-	if len(c.vars) > 0 { // the files that they name
+	if c.readsData {
 		t.Inputs.Artifacts = append(t.Inputs.Artifacts, folder("data", dataDir))
 	}
 	// Argo saves outputs of pods that failed too: a job that did not end leaves an earlier object alone.
