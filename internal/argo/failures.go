@@ -12,11 +12,10 @@ import (
 // attempt matches the name of a node that is one attempt of several at a task.
 var attempt = regexp.MustCompile(`^(.*)\((\d+)\)$`)
 
-// Failures reads {{workflow.failures}}, which Argo gives as JSON within a JSON string, and returns the
-// jobs of the plan among the nodes that failed, each with the last thing said of it.
+// Failures reads {{workflow.failures}}, which Argo gives as JSON quoted as Go does, and returns the jobs
+// of the plan among the nodes that failed, each with the last thing said of it.
 func Failures(text string, p *pipeline.Plan) ([]pipeline.WorkflowFailure, error) {
-	var inner string
-	if json.Unmarshal([]byte(text), &inner) == nil {
+	if inner, err := strconv.Unquote(text); err == nil {
 		text = inner
 	}
 	var nodes []struct {

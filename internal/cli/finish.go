@@ -33,7 +33,7 @@ exit handler of a compiled workflow does.
 				return err
 			}
 			if end.Failures, err = argo.Failures(failures, p); err != nil {
-				return usage(cmd, "--failures: %w", err)
+				fmt.Fprintf(e.stderr, "note: the jobs that failed are not noted: %v\n", err)
 			}
 			end.Finished = time.Now().UTC()
 			if err := o.space().SaveWorkflow(x.Name, &end); err != nil {
