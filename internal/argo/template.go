@@ -152,7 +152,11 @@ func (c *compiler) retry(s *experiment.Stage) *wfv1.RetryStrategy {
 func (c *compiler) finish() wfv1.Template {
 	t := c.pod(finishName)
 	t.Container.Args = append(append([]string{"finish"}, c.arguments()...),
-		"--workflow", "{{workflow.name}}", "--status", "{{workflow.status}}", "--failures", "{{workflow.failures}}")
+		"--workflow", "{{workflow.name}}", "--status", "{{workflow.status}}", "--failures", failuresFile)
+	// In a file, since many of them are more than an argument may hold (128 KiB).
+	t.Inputs.Artifacts = append(t.Inputs.Artifacts, wfv1.Artifact{
+		Name: "failures", Path: failuresFile, ArtifactLocation: wfv1.ArtifactLocation{Raw: &wfv1.RawArtifact{Data: "{{workflow.failures}}"}},
+	})
 	if c.o.Storage == objects {
 		t.Outputs.Artifacts = wfv1.Artifacts{key("end", runsDir+"/"+c.e.Name, "workflow.tgz")}
 		c.unshare(&t)

@@ -46,6 +46,6 @@ exit handler of a compiled workflow does.
 	o.addFlags(cmd)
 	cmd.Flags().StringVar(&end.Workflow, "workflow", "", "`name` of the workflow")
 	cmd.Flags().StringVar(&end.Status, "status", "", "Succeeded, Failed or Error")
-	cmd.Flags().StringVar(&failures, "failures", "null", "the nodes that failed, as `JSON`")
+	cmd.Flags().StringVar(&failures, "failures", "", "`file` of the nodes that failed, as Argo lists them")
 	return cmd
 }
