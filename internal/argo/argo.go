@@ -27,18 +27,19 @@ import (
 // Where things are in a pod. The tree is that of the repository, so that a path of the experiment
 // means the same in both.
 const (
-	configsDir = "/configs"
-	runsDir    = "/runs"
-	modelsDir  = "/runs/models"
-	program    = "/taskvec"          // in the image of taskvec
-	installed  = "/opt/taskvec-bin"  // folder of the program in a trainer's pod
-	mainName   = "taskvec"           // the template of the DAG
-	finishName = "taskvec-finish"    // the template of the exit handler
-	maxName    = 63                  // characters of a name, as Kubernetes bounds labels
-	maxObject  = 900 << 10           // bytes of a Workflow: etcd takes 1 MiB, and its status comes on top
-	keepDone   = int32(24 * 60 * 60) // seconds a Workflow that succeeded is kept
-	keepFailed = 7 * keepDone        // and one that failed
-	podDelay   = "60s"               // how long a pod that succeeded stays, for its log to be read
+	configsDir   = "/configs"
+	runsDir      = "/runs"
+	modelsDir    = "/runs/models"
+	program      = "/taskvec"           // in the image of taskvec
+	installed    = "/opt/taskvec-bin"   // folder of the program in a trainer's pod
+	mainName     = "taskvec"            // the template of the DAG
+	finishName   = "taskvec-finish"     // the template of the exit handler
+	failuresFile = "/workflow/failures" // what the exit handler reads
+	maxName      = 63                   // characters of a name, as Kubernetes bounds labels
+	maxObject    = 900 << 10            // bytes of a Workflow: etcd takes 1 MiB, and its status comes on top
+	keepDone     = int32(24 * 60 * 60)  // seconds a Workflow that succeeded is kept
+	keepFailed   = 7 * keepDone         // and one that failed
+	podDelay     = "60s"                // how long a pod that succeeded stays, for its log to be read
 )
 
 // Options are what a workflow says besides the experiment.
@@ -69,15 +70,17 @@ func (u *Unfit) Error() string {
 
 // A compiler collects what is wrong and what is to be said while it makes the manifest.
 type compiler struct {
-	plan     *pipeline.Plan
-	e        *experiment.Experiment
-	o        Options
-	files    []file
-	vars     map[string]string // variable → parameter
-	params   []wfv1.Parameter
-	warnings []string
-	lost     []error // Paths of an Unfit
-	errs     []error // and its Problems
+	plan      *pipeline.Plan
+	e         *experiment.Experiment
+	o         Options
+	files     []file
+	vars      map[string]string // variable → parameter
+	advice    string            // what to do about a path that no pod would find
+	readsData bool              // a path lies below runs/data, or may: a variable names it
+	params    []wfv1.Parameter
+	warnings  []string
+	lost      []error // Paths of an Unfit
+	errs      []error // and its Problems
 }
 
 func (c *compiler) fail(format string, args ...any) {

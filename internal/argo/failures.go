@@ -3,8 +3,10 @@ package argo
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"taskvec/internal/pipeline"
 )
@@ -12,11 +14,15 @@ import (
 // attempt matches the name of a node that is one attempt of several at a task.
 var attempt = regexp.MustCompile(`^(.*)\((\d+)\)$`)
 
-// Failures reads {{workflow.failures}}, which Argo gives as JSON within a JSON string, and returns the
-// jobs of the plan among the nodes that failed, each with the last thing said of it.
-func Failures(text string, p *pipeline.Plan) ([]pipeline.WorkflowFailure, error) {
-	var inner string
-	if json.Unmarshal([]byte(text), &inner) == nil {
+// Failures reads a file of {{workflow.failures}}, which Argo gives as JSON quoted as Go does, and returns the jobs
+// of the plan among the nodes that failed, each with the last thing said of it.
+func Failures(file string, p *pipeline.Plan) ([]pipeline.WorkflowFailure, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the workflow's failures: %w", err)
+	}
+	text := strings.TrimSpace(string(b))
+	if inner, err := strconv.Unquote(text); err == nil {
 		text = inner
 	}
 	var nodes []struct {
@@ -24,7 +30,7 @@ func Failures(text string, p *pipeline.Plan) ([]pipeline.WorkflowFailure, error)
 		Message     string `json:"message"`
 	}
 	if err := json.Unmarshal([]byte(text), &nodes); err != nil {
-		return nil, fmt.Errorf("read the workflow's failures: %w", err)
+		return nil, fmt.Errorf("read the workflow's failures in %s: %w", file, err)
 	}
 	// What is said of the last attempt says more than what is said of the task, that no attempt is
 	// left. A task of which only attempts failed succeeded in the end.
@@ -34,7 +40,7 @@ func Failures(text string, p *pipeline.Plan) ([]pipeline.WorkflowFailure, error)
 		if m := attempt.FindStringSubmatch(task); m != nil {
 			var err error
 			if nth, err = strconv.Atoi(m[2]); err != nil {
-				return nil, fmt.Errorf("read the workflow's failures: %q: %w", task, err)
+				return nil, fmt.Errorf("read the workflow's failures in %s: %q: %w", file, task, err)
 			}
 			task = m[1]
 		} else {

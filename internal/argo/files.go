@@ -24,18 +24,26 @@ const maxFile = 128 << 10
 var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // places finds where the paths of the experiment lie in a pod. Small files beside the experiment
-// travel with it; what lies below runs/ is in the claims; a path with a variable is the submitter's.
+// travel with it; what lies below runs/ is in the claims, or below runs/models and runs/data in the
+// objects; a path with a variable is the submitter's.
 func (c *compiler) places() {
+	c.advice = "put it below runs/, or write ${VAR} for it"
+	if c.o.Storage == objects {
+		c.advice = "put it below runs/data/, or write ${VAR} for it"
+	}
 	for _, p := range c.e.Paths() {
-		if variable.MatchString(p.Path) {
-			continue
-		}
 		switch place := inPod(p.Path); {
+		case strings.HasPrefix(p.Key, "models.") && below(place, modelsDir):
+		case below(place, dataDir), variable.MatchString(p.Path):
+			c.readsData = true
 		case below(place, runsDir):
+			if c.o.Storage == objects {
+				c.lose("%s: %s is not among the objects that a pod fetches: %s", p.Key, p.Path, c.advice)
+			}
 		case filepath.IsAbs(p.Path):
-			c.warn("%s: %s is a path of this machine, which pods do not see: put it below runs/, or write ${VAR} for it", p.Key, p.Path)
+			c.warn("%s: %s is a path of this machine, which pods do not see: %s", p.Key, p.Path, c.advice)
 		case !below(place, configsDir):
-			c.lose("%s: %s lies neither beside the experiment nor below runs/: no pod would find it; put it below runs/, or write ${VAR} for it", p.Key, p.Path)
+			c.lose("%s: %s lies neither beside the experiment nor below runs/: no pod would find it; %s", p.Key, p.Path, c.advice)
 		default:
 			c.carry(p.Key, p.Path, place)
 		}
@@ -54,21 +62,20 @@ func (c *compiler) carry(key, name, place string) {
 			return
 		}
 	}
-	const advice = "put it below runs/, or write ${VAR} for it"
 	info, err := os.Stat(c.e.Resolve(name))
 	switch {
 	case err != nil:
 		c.lose("%s: %v", key, err)
 	case info.IsDir():
-		c.lose("%s: %s is a folder, and only small files travel in the workflow: %s", key, name, advice)
+		c.lose("%s: %s is a folder, and only small files travel in the workflow: %s", key, name, c.advice)
 	case info.Size() > maxFile:
-		c.lose("%s: %s has %d bytes, and only files of up to %d travel in the workflow: %s", key, name, info.Size(), maxFile, advice)
+		c.lose("%s: %s has %d bytes, and only files of up to %d travel in the workflow: %s", key, name, info.Size(), maxFile, c.advice)
 	default:
 		text, err := os.ReadFile(c.e.Resolve(name))
 		if err != nil {
 			c.lose("%s: %v", key, err)
 		} else if !utf8.Valid(text) {
-			c.lose("%s: %s is no text, and only text travels in the workflow: %s", key, name, advice)
+			c.lose("%s: %s is no text, and only text travels in the workflow: %s", key, name, c.advice)
 		}
 		c.files = append(c.files, file{name: fmt.Sprintf("file-%d", len(c.files)), place: place, text: string(text)})
 	}

@@ -17,8 +17,9 @@ var Storages = []string{"claim", objects}
 const (
 	objects         = "s3"
 	prefixParameter = "prefix"
-	fromDir         = "/in"  // a folder a job that this one reads, each a workspace with its result
-	toDir           = "/out" // the workspace with what comes of this job
+	fromDir         = "/in"       // a folder a job that this one reads, each a workspace with its result
+	outDir          = "/out"      // a volume, which is there and empty while the job is at work
+	toDir           = "/out/done" // the workspace with what comes of this job, there once it is whole
 	dataDir         = "/runs/data"
 )
 
@@ -52,13 +53,16 @@ func (c *compiler) job(j *pipeline.Job) wfv1.Template {
 	if c.readsModels(j.Stage) {
 		t.Inputs.Artifacts = append(t.Inputs.Artifacts, folder("models", modelsDir))
 	}
-	if len(c.vars) > 0 { // the files that they name
+	if c.readsData {
 		t.Inputs.Artifacts = append(t.Inputs.Artifacts, folder("data", dataDir))
 	}
-	t.Outputs.Artifacts = wfv1.Artifacts{key("done", toDir, objectOf(j))}
+	// Argo saves outputs of pods that failed too: a job that did not end leaves an earlier object alone.
+	done := key("done", toDir, objectOf(j))
+	done.Optional = true
+	t.Outputs.Artifacts = wfv1.Artifacts{done}
 	args := t.Container.Args
 	t.Container.Args = slices.Insert(args, 2, "--from", fromDir, "--to", toDir)
-	c.unshare(&t, toDir)
+	c.unshare(&t, outDir)
 	return t
 }
 

@@ -63,7 +63,14 @@ func (c *compiler) parameters() {
 			c.fail("${%s}: the workflow has another parameter %s: rename the variable", v, name)
 		}
 		c.vars[v] = name
-		c.parameter(name, nil, "${"+v+"} of the experiment, as pods see it")
+		description := "${" + v + "} of the experiment, as pods see it"
+		if slices.ContainsFunc(c.e.Models, func(m experiment.Model) bool {
+			return strings.Contains(m.Base, "${"+v+"}") && !below(inPod(m.Base), modelsDir)
+		}) {
+			// Whether pods are to have the models is decided before the value is known.
+			description += "; a base model, which these pods find below /runs/data, not below " + modelsDir
+		}
+		c.parameter(name, nil, description)
 	}
 }
 

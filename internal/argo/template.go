@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"taskvec/internal/experiment"
+	"taskvec/internal/pipeline"
 )
 
 // The volumes of pods.
@@ -151,7 +152,11 @@ func (c *compiler) retry(s *experiment.Stage) *wfv1.RetryStrategy {
 func (c *compiler) finish() wfv1.Template {
 	t := c.pod(finishName)
 	t.Container.Args = append(append([]string{"finish"}, c.arguments()...),
-		"--workflow", "{{workflow.name}}", "--status", "{{workflow.status}}", "--failures", "{{workflow.failures}}")
+		"--workflow", "{{workflow.name}}", "--status", "{{workflow.status}}", "--failures", failuresFile)
+	// In a file, since many of them are more than an argument may hold (128 KiB).
+	t.Inputs.Artifacts = append(t.Inputs.Artifacts, wfv1.Artifact{
+		Name: "failures", Path: failuresFile, ArtifactLocation: wfv1.ArtifactLocation{Raw: &wfv1.RawArtifact{Data: "{{workflow.failures}}"}},
+	})
 	if c.o.Storage == objects {
 		t.Outputs.Artifacts = wfv1.Artifacts{key("end", runsDir+"/"+c.e.Name, "workflow.tgz")}
 		c.unshare(&t)
@@ -215,12 +220,18 @@ func (c *compiler) volumes() []corev1.Volume {
 
 // usesModels says whether a base model lies in the claim of models.
 func (c *compiler) usesModels() bool {
-	return slices.ContainsFunc(c.e.Stages, func(s experiment.Stage) bool { return c.readsModels(&s) })
+	return slices.ContainsFunc(c.e.Stages, func(s experiment.Stage) bool { return c.hangsOnModels(&s) })
 }
 
-// readsModels says whether jobs of a stage read a base model of the claim: trainings, and what comes
-// after them, since the keys of trainings hang on the model's bytes.
+// readsModels says whether jobs of a stage read a base model of the claim: those whose keys hang on one,
+// and those that publish, which look at the keys of all jobs.
 func (c *compiler) readsModels(s *experiment.Stage) bool {
+	return c.hangsOnModels(s) || c.publishes(s) && c.usesModels()
+}
+
+// hangsOnModels says whether the keys of a stage hang on the bytes of a base model of the claim: those of
+// trainings, and of what comes after them.
+func (c *compiler) hangsOnModels(s *experiment.Stage) bool {
 	if s.Uses == "train" {
 		for _, cell := range s.Cells() {
 			if m := c.e.Model(cell["model"]); m != nil && m.Local() && below(inPod(m.Base), modelsDir) {
@@ -228,7 +239,12 @@ func (c *compiler) readsModels(s *experiment.Stage) bool {
 			}
 		}
 	}
-	return slices.ContainsFunc(s.Needs, func(n string) bool { return c.readsModels(c.e.Stage(n)) })
+	return slices.ContainsFunc(s.Needs, func(n string) bool { return c.hangsOnModels(c.e.Stage(n)) })
+}
+
+// publishes says whether jobs of a stage copy results into the experiment's folder.
+func (c *compiler) publishes(s *experiment.Stage) bool {
+	return slices.ContainsFunc(c.plan.Jobs, func(j *pipeline.Job) bool { return j.Stage.Name == s.Name && j.Kind.Publish != "" })
 }
 
 func podSecurity() *corev1.PodSecurityContext {

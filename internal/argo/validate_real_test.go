@@ -166,7 +166,15 @@ func TestRealSubstitution(t *testing.T) {
 	const nodes = `[{"displayName":"train-big-ner","message":"No more retries left"},{"displayName":"train-big-ner(0)","message":"main: Error (exit code 4): \"bad\"\n"}]`
 	finish := replace(w.GetTemplateByName(finishName), map[string]any{"workflow.failures": fmt.Sprintf("%q", nodes)})
 	p := &pipeline.Plan{Jobs: []*pipeline.Job{{Name: "train/big/ner"}, {Name: "train/big/mine"}}}
-	got, err := Failures(finish.Container.Args[len(finish.Container.Args)-1], p)
+	raw := finish.Inputs.GetArtifactByName("failures")
+	if raw == nil || raw.Path != finish.Container.Args[len(finish.Container.Args)-1] {
+		t.Fatalf("artifact %v, arguments %v", raw, finish.Container.Args)
+	}
+	file := filepath.Join(t.TempDir(), "failures")
+	if err := os.WriteFile(file, []byte(raw.Raw.Data), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Failures(file, p)
 	if err != nil || len(got) != 1 || got[0].Job != "train/big/ner" || got[0].Message != "main: Error (exit code 4): \"bad\"\n" {
 		t.Errorf("failures %v, %v", got, err)
 	}

@@ -33,7 +33,7 @@ exit handler of a compiled workflow does.
 				return err
 			}
 			if end.Failures, err = argo.Failures(failures, p); err != nil {
-				return usage(cmd, "--failures: %w", err)
+				fmt.Fprintf(e.stderr, "note: the jobs that failed are not noted: %v\n", err)
 			}
 			end.Finished = time.Now().UTC()
 			if err := o.space().SaveWorkflow(x.Name, &end); err != nil {
@@ -46,6 +46,6 @@ exit handler of a compiled workflow does.
 	o.addFlags(cmd)
 	cmd.Flags().StringVar(&end.Workflow, "workflow", "", "`name` of the workflow")
 	cmd.Flags().StringVar(&end.Status, "status", "", "Succeeded, Failed or Error")
-	cmd.Flags().StringVar(&failures, "failures", "null", "the nodes that failed, as `JSON`")
+	cmd.Flags().StringVar(&failures, "failures", "", "`file` of the nodes that failed, as Argo lists them")
 	return cmd
 }

@@ -42,7 +42,7 @@ Progress is written as N/M to the file that $` + progressVariable + ` names, if 
 	o.addFlags(cmd)
 	cmd.Flags().BoolVar(&o.inside, "inside", false, "this process stands in the stage's container: start its trainer here")
 	cmd.Flags().StringVar(&o.from, "from", "", "`folder` of workspaces whose results count as this one's: where pods share no workspace")
-	cmd.Flags().StringVar(&o.to, "to", "", "`folder` to copy to what came of the job, as a workspace")
+	cmd.Flags().StringVar(&o.to, "to", "", "`folder` to make, a workspace with what came of the job: there once it is whole, not when the job was done already")
 	return cmd
 }
 
@@ -84,7 +84,8 @@ func runJob(cmd *cobra.Command, e *env, o *jobOptions, name string) error {
 		}
 	}
 	err = r.Run(cmd.Context(), p)
-	if err == nil && o.to != "" {
+	// Where the job was done already, so was its handing on, with its log.
+	if err == nil && o.to != "" && !cached {
 		if err := o.space().Lend(p, o.to); err != nil {
 			return fmt.Errorf("hand on what came of %s: %w", name, err)
 		}

@@ -34,27 +34,26 @@ func (w Workspace) Borrow(dir string) error {
 	return nil
 }
 
-// Lend copies what came of the jobs of a plan into the workspace in dir: results, logs, and the
-// experiment's folder where one of them publishes.
+// Lend makes dir a workspace with a copy of what came of the jobs of a plan: results, logs, and the
+// experiment's folder where one of them publishes. It is there when it is whole.
 func (w Workspace) Lend(p *Plan, dir string) error {
-	to := Workspace{Dir: dir}
+	to := Workspace{Dir: filepath.Clean(dir) + ".tmp"}
+	if err := os.RemoveAll(to.Dir); err != nil { // of one that was killed
+		return err
+	}
 	copies := map[string]string{}
 	for _, j := range p.Jobs {
 		copies[w.entry(j.Key)] = to.entry(j.Key)
 		logs := filepath.Join("logs", filepath.FromSlash(j.Name))
-		copies[filepath.Join(w.Dir, logs)] = filepath.Join(dir, logs)
+		copies[filepath.Join(w.Dir, logs)] = filepath.Join(to.Dir, logs)
 		if j.Kind.Publish != "" {
 			copies[w.Experiment(p.Experiment.Name)] = to.Experiment(p.Experiment.Name)
 		}
 	}
 	for from, place := range copies {
-		// A job that was done already has no log here.
-		if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
 		if err := os.CopyFS(place, os.DirFS(from)); err != nil {
 			return fmt.Errorf("copy %s: %w", from, err)
 		}
 	}
-	return nil
+	return os.Rename(to.Dir, dir)
 }
