@@ -39,6 +39,8 @@ func Beside(ctx context.Context, command []string, grace time.Duration, line fun
 			return 128 + int(s.Signal()), nil
 		}
 		return ended.ExitCode(), nil
+	case errors.Is(err, exec.ErrWaitDelay): // it ended well; what it started and left was cut off
+		return 0, nil
 	case err != nil && ctx.Err() == nil:
 		return 0, fmt.Errorf("run %s: %w", command[0], err)
 	}

@@ -49,3 +49,16 @@ func TestBesideStopped(t *testing.T) {
 		}
 	}
 }
+
+// TestBesideLeft: what a command that ended leaves with its output open keeps its outcome neither from
+// being known nor from being good.
+func TestBesideLeft(t *testing.T) {
+	for script, want := range map[string]int{"sleep 5 & echo done": 0, "sleep 5 & echo done; exit 65": 65} {
+		var lines []string
+		began := time.Now()
+		exit, err := Beside(t.Context(), []string{"sh", "-c", script}, 300*time.Millisecond, func(l []byte) { lines = append(lines, string(l)) }, &bytes.Buffer{})
+		if err != nil || exit != want || !slices.Equal(lines, []string{"done"}) || time.Since(began) > 4*time.Second {
+			t.Errorf("%s: exit %d after %s, lines %q, %v; want %d", script, exit, time.Since(began), lines, err, want)
+		}
+	}
+}

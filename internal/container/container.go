@@ -171,9 +171,12 @@ func (e *Engine) adopt(ctx context.Context, s *Spec, log io.Writer) (string, err
 		return "", err
 	}
 	for _, id := range own {
-		// One that has vanished meanwhile has no state. (What ps says of a state is, in podman, for people.)
+		// (What ps says of a state is, in podman, for people.)
 		state, err := e.output(ctx, "inspect", "--format", "{{.State.Status}}", id)
-		adopt := err == nil && state == "running"
+		if err != nil && !e.gone(ctx, s.Name, id) {
+			return "", err // it may be at work: it is left for the next run to take over
+		}
+		adopt := state == "running"
 		if slices.Contains([]string{"stopping", "stopped", "exited"}, state) {
 			code, err := e.output(ctx, "wait", id)
 			adopt = err == nil && code == "0"

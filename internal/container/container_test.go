@@ -55,7 +55,10 @@ dir=$(dirname "$0")
 echo "$*" >>"$dir/calls"
 case $1 in
 ps) cut -d' ' -f1 "$dir/container" 2>/dev/null || true ;;
-inspect) cut -d' ' -f2 "$dir/container" ;;
+inspect)
+  [ "$FAULT" != busy ] || { echo "timed out waiting for a lock" >&2; exit 125; }
+  [ "$FAULT" != vanished ] || { rm "$dir/container"; echo "no such container" >&2; exit 125; }
+  cut -d' ' -f2 "$dir/container" ;;
 run)
   case $FAULT in slow | unstoppable) sleep 0.5 ;; esac
   echo "abc running" >"$dir/container"
@@ -97,6 +100,7 @@ func TestFaults(t *testing.T) {
 		{"none", "abc stopping", 7, "ps inspect wait ps rm run logs wait rm"},      // likewise
 		{"none", "abc created", 7, "ps inspect ps rm run logs wait rm"},            // its runner was killed before it started
 		{"removing", "abc removing", 7, "ps inspect ps rm ps run logs wait rm ps"}, // its runner was killed while it removed it
+		{"vanished", "abc running", 7, "ps inspect ps ps run logs wait rm"},        // removed while it is looked at
 		{fault: "none", left: "abc paused", exit: 7, calls: "ps inspect ps rm run logs wait rm"},
 	} {
 		t.Run(strings.TrimSpace(c.fault+" "+c.left), func(t *testing.T) {
@@ -141,6 +145,24 @@ func TestFaults(t *testing.T) {
 				t.Errorf("calls\n%swant %s", b, c.calls)
 			}
 		})
+	}
+}
+
+// TestAdoptBusy: a container of which the engine cannot say for the moment whether it runs is left as it is.
+func TestAdoptBusy(t *testing.T) {
+	t.Setenv("FAULT", "busy")
+	dir := t.TempDir()
+	for name, text := range map[string]string{"podman": faulty, "container": "abc running\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := (&Engine{"podman", filepath.Join(dir, "podman")}).Run(t.Context(), Spec{Name: "n", Image: "i"}, func([]byte) {}, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "timed out waiting for a lock") {
+		t.Errorf("got %v", err)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "container")); err != nil || string(b) != "abc running\n" {
+		t.Errorf("the container is %q, %v", b, err)
 	}
 }
 

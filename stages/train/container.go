@@ -100,12 +100,14 @@ func inEngine(ctx context.Context, w *pipeline.Work, dir string, spec trainer.Sp
 	return engine.Run(ctx, s, line, log)
 }
 
-// beside runs the trainer on the job in dir in this container, on the files where they are.
+// beside runs the trainer on the job in dir in this container, on the files where they are. A container does
+// not know the digest of its image: the name that the pod was given is recorded.
 func beside(ctx context.Context, w *pipeline.Work, dir string, spec trainer.Spec, line func([]byte), log io.Writer) (int, error) {
 	if err := trainer.WriteJSON(dir, trainer.SpecFile, spec); err != nil {
 		return 0, err
 	}
 	command := append(w.Container.Trainer(), dir)
+	w.Versions["image"] = w.Container.Image
 	fmt.Fprintf(w.Log, "running %s\n", strings.Join(command, " "))
 	return container.Beside(ctx, command, grace, line, log)
 }

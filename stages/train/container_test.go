@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"taskvec/internal/experiment"
 	"taskvec/internal/pipeline"
 	"taskvec/internal/trainer"
 )
@@ -47,5 +48,16 @@ func TestOutcome(t *testing.T) {
 	}
 	if err := outcome(1, "a bug"); err == nil || errors.As(err, &bad) || errors.As(err, &again) || err.Error() != "the trainer failed with exit code 1: a bug" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestBeside records the image of the pod that the trainer runs in, by its name.
+func TestBeside(t *testing.T) {
+	w := &pipeline.Work{Log: io.Discard, Versions: map[string]string{}, Container: &experiment.Container{Image: "registry/trainer@sha256:ab", Command: []string{"true"}}}
+	if exit, err := beside(t.Context(), w, t.TempDir(), trainer.Spec{}, func([]byte) {}, io.Discard); err != nil || exit != 0 {
+		t.Fatalf("exit %d, %v", exit, err)
+	}
+	if got := w.Versions["image"]; got != w.Container.Image {
+		t.Errorf("the image is recorded as %q", got)
 	}
 }

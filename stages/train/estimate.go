@@ -2,9 +2,7 @@ package train
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"path/filepath"
 	"slices"
@@ -20,8 +18,9 @@ import (
 	"taskvec/stages/pretrain"
 )
 
-// An Estimate says what a training takes, before it is done: what is not known is zero. Of a finished one
-// it says what it took.
+// An Estimate says what a training takes, before it is done: what is not known is zero, as is what hangs
+// on a file that cannot be read, which it is for the training to complain of. Of a finished one it says
+// what it took.
 type Estimate struct {
 	Parameters int64 `json:"trainable_parameters,omitempty"`
 	// Tokens are those of the train split, over all epochs; Counted says that the model's tokenizer was
@@ -92,7 +91,8 @@ func Estimates(space pipeline.Workspace, p *pipeline.Plan) (map[string]*Estimate
 	return out, nil
 }
 
-// measure reads how fast the trainings in the store were.
+// measure reads how fast the trainings in the store were. They may be any experiment's: one that cannot be
+// read counts for nothing.
 func (e *estimator) measure() error {
 	records, err := e.space.Records(Kind.Name)
 	if err != nil {
@@ -100,12 +100,12 @@ func (e *estimator) measure() error {
 	}
 	for _, r := range records {
 		var set settings
-		if err := json.Unmarshal(r.Parts.Settings, &set); err != nil {
-			return fmt.Errorf("read the record of %s: %w", r.Job, err)
+		if json.Unmarshal(r.Parts.Settings, &set) != nil {
+			continue
 		}
 		result, err := trainer.ReadResult(e.space.Entry(r.Key))
 		if err != nil {
-			return err
+			continue
 		}
 		key := [2]string{set.Model, set.Trainer}
 		sum := e.rates[key]
@@ -138,10 +138,7 @@ func (e *estimator) estimate(j *pipeline.Job) (*Estimate, error) {
 		}
 	}
 	out := &Estimate{}
-	s, err := shapeOf(m, folder)
-	if err != nil {
-		return nil, err
-	}
+	s := shapeOf(m, folder)
 	gpu := j.Stage.NeedsGPUs() > 0
 	flops := 0.0
 	if s != nil {
@@ -155,9 +152,7 @@ func (e *estimator) estimate(j *pipeline.Job) (*Estimate, error) {
 		}
 	}
 	if examples != "" {
-		if out.Tokens, out.Counted, err = e.tokens(folder, filepath.Join(examples, build.ExamplesFile), set.MaxLength); err != nil {
-			return nil, err
-		}
+		out.Tokens, out.Counted = e.tokens(folder, filepath.Join(examples, build.ExamplesFile), set.MaxLength)
 		out.Tokens *= int64(set.Epochs)
 	}
 	speed := embeddedSpeed
@@ -172,26 +167,25 @@ func (e *estimator) estimate(j *pipeline.Job) (*Estimate, error) {
 	}
 	out.Seconds = math.Round(out.Seconds*1000) / 1000
 	if e.space.Has(j.Key) {
-		return out, e.took(j, out)
+		e.took(j, out)
 	}
 	return out, nil
 }
 
 // took fills in what a finished training took.
-func (e *estimator) took(j *pipeline.Job, out *Estimate) error {
+func (e *estimator) took(j *pipeline.Job, out *Estimate) {
 	result, err := trainer.ReadResult(e.space.Entry(j.Key))
 	if err != nil {
-		return err
+		return
 	}
 	record, err := e.space.Record(j.Key)
 	if err != nil {
-		return err
+		return
 	}
 	out.Parameters = result.TrainableParameters
 	out.AdapterBytes, out.OptimizerBytes = 8*out.Parameters, 8*out.Parameters
 	out.Tokens, out.Counted = result.TotalTokens["train"]*int64(result.Epochs), true
 	out.Seconds, out.Measured = record.Finished.Sub(record.Started).Round(time.Millisecond).Seconds(), true
-	return nil
 }
 
 // baseBytes are those of a base model's parameters in the type it is loaded in.
@@ -208,18 +202,18 @@ func baseBytes(set *settings, linear, all int64, gpu bool) int64 {
 
 // tokens counts those of a pass over the train split, with the model's tokenizer where it is there already
 // and can be read here, or else by the words.
-func (e *estimator) tokens(folder, examples string, maxLength int) (n int64, counted bool, err error) {
+func (e *estimator) tokens(folder, examples string, maxLength int) (n int64, counted bool) {
 	k, ok := e.tokenizers[folder]
 	if !ok && folder != "" {
-		k, err = tokenizer.Load(filepath.Join(folder, tokenizer.FileName))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, tokenizer.ErrUnsupported) {
-			return 0, false, err
+		var err error
+		if k, err = tokenizer.Load(filepath.Join(folder, tokenizer.FileName)); err != nil {
+			k = nil
 		}
 		e.tokenizers[folder] = k
 	}
 	rows, _, err := table.Read[table.Example](examples)
 	if err != nil {
-		return 0, false, err
+		return 0, false
 	}
 	rows = slices.DeleteFunc(rows, func(r table.Example) bool { return r.Split != "train" })
 	some := min(len(rows), sampled)
@@ -233,7 +227,7 @@ func (e *estimator) tokens(folder, examples string, maxLength int) (n int64, cou
 		n += int64(min(all, maxLength))
 	}
 	if some == 0 {
-		return 0, false, nil
+		return 0, false
 	}
-	return n * int64(len(rows)) / int64(some), k != nil, nil
+	return n * int64(len(rows)) / int64(some), k != nil
 }

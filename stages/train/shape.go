@@ -34,21 +34,26 @@ var published = map[string]shape{
 }
 
 // shapeOf is the shape of a model: its folder's, where there is one already; that of the architecture it
-// will be pretrained in; or a published one. It is nil when none is known.
-func shapeOf(m *experiment.Model, folder string) (*shape, error) {
+// will be pretrained in; or a published one. It is nil when none is known, as of a folder whose
+// config.json is missing or cannot be read: an image may know other ones.
+func shapeOf(m *experiment.Model, folder string) *shape {
 	if folder != "" {
-		return readShape(filepath.Join(folder, "config.json"))
+		s, err := readShape(filepath.Join(folder, "config.json"))
+		if err != nil {
+			return nil
+		}
+		return s
 	}
 	if a := m.Architecture; a != nil {
 		return &shape{Vocab: int64(a.Vocabulary), Hidden: int64(a.Hidden), Layers: int64(a.Layers), Heads: int64(a.Heads), KVHeads: int64(a.KVHeads),
-			Intermediate: int64(a.Intermediate), Positions: int64(a.MaxPositions), Types: 1, Tied: true}, nil
+			Intermediate: int64(a.Intermediate), Positions: int64(a.MaxPositions), Types: 1, Tied: true}
 	}
 	for prefix, s := range published {
 		if strings.HasPrefix(m.Base, prefix) {
-			return &s, nil
+			return &s
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 func readShape(path string) (*shape, error) {

@@ -28,13 +28,9 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import torch
 import transformers
 
-from .train import Stopped, Training
+from .train import Stopped, Training, out_of_memory
 
 ADVICE = "set gradient_checkpointing: true, a smaller max_length or quantization: nf4, or use a device with more memory"
-
-
-def out_of_memory(e: BaseException) -> bool:
-    return isinstance(e, torch.OutOfMemoryError) or "can't allocate memory" in str(e)
 
 
 def halve(training: Training) -> int:

@@ -29,6 +29,20 @@ class Stopped(Exception):
     """The training was told to stop."""
 
 
+def out_of_memory(e: BaseException) -> bool:
+    return isinstance(e, torch.OutOfMemoryError) or "can't allocate memory" in str(e)
+
+
+def passing(e: Exception) -> bool:
+    """Whether an error of reading a checkpoint says nothing about the checkpoint: memory, the disk or
+    the device failed, and may not the next time."""
+    if isinstance(e, FileNotFoundError):
+        return False  # a part of the checkpoint is missing
+    return isinstance(
+        e, (OSError, MemoryError, torch.AcceleratorError)
+    ) or out_of_memory(e)
+
+
 @dataclasses.dataclass
 class State:
     """What a checkpoint holds besides weights."""
@@ -93,7 +107,7 @@ class Training:
                 f"task {job.task} and a model of family {job.family} do not go together"
             )
         self.model = models.load(job, self.data, self.device)
-        self.optimizer = make_optimizer(job, list(models.trained(self.model).values()))
+        self.optimizer = self.new_optimizer()
         self.batch_size, self.accumulation = job.batch_size, job.accumulation
         memory = self.checkpoint / "memory.json"
         if memory.exists():
@@ -106,6 +120,9 @@ class Training:
         self.best: dict[str, torch.Tensor] | None = None
         self.tokens = 0  # since this process began
         self.saved = time.monotonic()
+
+    def new_optimizer(self) -> torch.optim.Optimizer:
+        return make_optimizer(self.job, list(models.trained(self.model).values()))
 
     @property
     def checkpoint(self) -> Path:
@@ -132,27 +149,35 @@ class Training:
 
     def resume(self) -> None:
         """Goes on from the checkpoint, or evaluates the base model and saves the adapter of step 0. A
-        checkpoint that is damaged or another job's is given up: to train from the start takes longer, but
+        checkpoint that is damaged or another job's is put aside: to train from the start takes longer, but
         gives the same adapter."""
-        path, old = self.checkpoint / "latest", self.checkpoint / "old"
+        path, old, broken = (self.checkpoint / n for n in ("latest", "old", "broken"))
         if not path.exists() and old.exists():
             old.rename(path)  # killed between the two renames of save
         if path.exists():
+            start = models.snapshot(self.model)
             try:
                 self.load(path)
                 return
-            except Exception as e:  # noqa: BLE001 - a torn file raises whatever its reader stumbles on
+            except Exception as e:  # a torn file raises whatever its reader stumbles on
+                if passing(e):
+                    e.add_note(
+                        f"the checkpoint {path} is kept: run again, or remove it to train from the start"
+                    )
+                    raise
                 print(
-                    f"the checkpoint is given up, training starts anew: {path}: {e}",
+                    f"the checkpoint is put aside as {broken}, training starts anew: {path}: {e}",
                     file=sys.stderr,
                 )
-                shutil.rmtree(path)
+                shutil.rmtree(broken, ignore_errors=True)
+                path.rename(broken)
+                models.restore(self.model, start)  # a part may have been taken
+                self.optimizer = self.new_optimizer()
         models.save_adapter(self.model, self.folder / "out" / "init")
         self.state.initial_loss = self.validate()
 
     def load(self, path: Path) -> None:
-        """Takes a checkpoint as a whole or not at all, and proves that it goes on: its learning rate is
-        the last step's."""
+        """Takes a checkpoint and proves that it goes on: its learning rate is the last step's."""
         saved = json.loads((path / "state.json").read_text())
         if saved.pop("digest") != self.job.digest:
             raise ValueError("it is another job's")

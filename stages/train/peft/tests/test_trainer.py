@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import io
 import json
 import math
@@ -310,6 +311,57 @@ class Training(unittest.TestCase):
                 training = run(job)
                 self.assertEqual(training.state.resumed_from, [], file)
                 self.assertEqual(training.state.epochs, 4)
+
+    def test_half_taken_checkpoint(self):
+        """A checkpoint that fails in the middle of being taken leaves nothing of itself in the training that
+        starts anew."""
+
+        def reshape(path: Path) -> None:  # the last tensor, when the others are taken
+            weights = safetensors.torch.load_file(path / "weights.safetensors")
+            weights[list(weights)[-1]] = torch.zeros(3, 5, 7)
+            safetensors.torch.save_file(weights, path / "weights.safetensors")
+
+        def forget(path: Path) -> None:  # a parameter, when the weights are taken
+            optimizer = torch.load(path / "optimizer.pt", weights_only=True)
+            optimizer["param_groups"][0]["params"].pop()
+            torch.save(optimizer, path / "optimizer.pt")
+
+        names = [f"out/{n}/adapter_model.safetensors" for n in ("init", "adapter")]
+        with tempfile.TemporaryDirectory() as folder:
+            calm = make_job(Path(folder))
+            run(calm)
+            want = [(calm / name).read_bytes() for name in names]
+        for damage in (reshape, forget):
+            with tempfile.TemporaryDirectory() as folder:
+                job = make_job(Path(folder))
+                calls = iter(range(100))
+                with self.assertRaises(train.Stopped):
+                    run(job, stop=lambda c=calls: next(c) == 5)
+                damage(job / "checkpoint/latest")
+                self.assertEqual(run(job).state.resumed_from, [])
+                self.assertEqual([(job / name).read_bytes() for name in names], want)
+                self.assertTrue((job / "checkpoint/broken/state.json").exists())
+
+    def test_passing_fault(self):
+        """A fault of the disk or of memory while a checkpoint is read ends the attempt and leaves the
+        checkpoint to the next."""
+        with tempfile.TemporaryDirectory() as folder:
+            job = make_job(Path(folder))
+            calls = iter(range(100))
+            with self.assertRaises(train.Stopped):
+                run(job, stop=lambda: next(calls) == 5)
+            for fault in (
+                OSError(errno.EIO, "Input/output error"),
+                torch.OutOfMemoryError("no room"),
+                RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+            ):
+                with (
+                    mock.patch.object(torch, "load", side_effect=fault),
+                    self.assertRaises(type(fault)) as raised,
+                ):
+                    run(job)
+                self.assertIn("latest is kept", raised.exception.__notes__[0])
+            self.assertEqual(run(job).state.resumed_from, [3])
 
     def test_head_is_float32(self):
         """Of a base model in bfloat16 all that is trained is float32, a classification head too."""
