@@ -15,9 +15,9 @@ func (in *Input) adaptersTable() *Table {
 		Title: "The adapters: size, directions, and the base model's weights",
 		Notes: []string{
 			"Means over the layers of a module type that were trained, and over seeds; untrained counts the others. Size: ‖ΔW‖. Stable rank: ‖ΔW‖²/‖ΔW‖₂² of Frobenius and spectral norm; effective rank: the exponential of the spectrum's entropy. Both are 1 when one direction has all the weight and k, the rank, when all weigh the same.",
-			"Amplification: ‖ΔW‖/‖UᵀW₀V‖, how much larger the change is than what the base model has in the change's own directions (LoRA, section 7.3); where it has nothing there, the amplification is infinite, and such modules are counted beside the mean of the others. Intruders: how many of the 10 leading left singular vectors of W₀ + ΔW have no like among those of W₀ (largest cosine below 1/2; arXiv 2410.21228). Both take the base model's weights.",
+			"Amplification: ‖ΔW‖/‖UᵀW₀V‖, how much larger the change is than what the base model has in the change's own directions (LoRA, section 7.3); where it has nothing there, the amplification is infinite, and such modules are counted beside the mean of the others. Intruders: how many of the 10 leading left singular vectors of W₀ + ΔW have no like among those of W₀ (largest cosine below 1/2; arXiv 2410.21228). Of a W₀ with more than 128 rows and columns only the 64 leading singular vectors are searched: the count is an upper bound. Both take the base model's weights.",
 		},
-		Columns: []string{"model", "task", "module", "size", "rank", "stable rank", "effective rank", "amplification", "infinite", "intruders", "untrained"},
+		Columns: []string{"model", "task", "module", "size", "rank", "stable rank", "effective rank", "amplification", "infinite", "intruders (at most)", "untrained"},
 	}
 	measures := []string{"norm", "rank", "stable_rank", "effective_rank", "amplification", "intruders"}
 	type module struct {

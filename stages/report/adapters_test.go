@@ -39,7 +39,7 @@ func TestAdaptersTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, want := range map[string]string{
-		"adapters.csv": "model,task,module,size,stable rank,amplification,infinite,intruders,untrained\n" +
+		"adapters.csv": "model,task,module,size,stable rank,amplification,infinite,intruders (at most),untrained\n" +
 			"m,ner,q_proj,24,2,,,1,\nm,sum,q_proj,20,2,2,1,1,1\nm,sum,v_proj,7,,,,,\nm,every-2-words,q_proj,,,,,,1\n",
 		"sharing.csv": "model,\"i, j\",φ,alignment,SAR j → i,STI\nm,\"ner, sum\",2,0,0.25,1\n",
 	} {
@@ -49,7 +49,7 @@ func TestAdaptersTable(t *testing.T) {
 		}
 	}
 	page, err := os.ReadFile(filepath.Join(dir, "index.html"))
-	if err != nil || !strings.Contains(string(page), "The adapters: size, directions") {
-		t.Errorf("the page lacks the table (%v)", err)
+	if err != nil || !strings.Contains(string(page), "The adapters: size, directions") || !strings.Contains(string(page), "only the 64 leading singular vectors are searched: the count is an upper bound") {
+		t.Errorf("the page lacks the table or what the count of intruders is (%v)", err)
 	}
 }

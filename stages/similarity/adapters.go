@@ -23,7 +23,7 @@ const (
 	StableRank    = "stable_rank"    // ‖ΔW‖_F²/‖ΔW‖₂², in [1, k]
 	EffectiveRank = "effective_rank" // exp(−Σ p·ln p), p = S/ΣS, in [1, k]
 	Amplification = "amplification"  // ‖ΔW‖_F/‖UᵀW₀V‖_F (arXiv 2106.09685, section 7.3)
-	Intruders     = "intruders"      // of W₀+ΔW's 10 leading left singular vectors, those unlike all of W₀'s (arXiv 2410.21228)
+	Intruders     = "intruders"      // of W₀+ΔW's 10 leading left singular vectors, those unlike W₀'s, all or 64 (arXiv 2410.21228)
 )
 
 // AdapterMeasures are all of them in the order of the rows.
