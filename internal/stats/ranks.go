@@ -10,50 +10,63 @@ import (
 // MantelRanks tests whether the entries of two square matrices of the same items, which need not be
 // symmetric, rank alike within their columns more than by chance: R is the correlation of the ranks of
 // the entries beside the diagonal, each column ranked for itself (Spearman's within a column, all
-// columns pooled), so that what is true of a whole column counts for nothing. P is as in Mantel, over
-// permutations of the items, rows and columns at once. ok is false when there are fewer than three items or
-// no column of a matrix varies.
-func MantelRanks(a, b [][]float64, seed uint64) (c Correlation, ok bool, err error) {
+// columns pooled), so that what is true of a whole column counts for nothing. A column all of ties in
+// either matrix ranks nothing and is left out, of R's norms too: R is 1 where all others rank alike.
+// columns is how many are not. P is as in Mantel, over permutations of the items, rows and columns at
+// once, each with the columns that it makes meet. ok is false when there are fewer than three items or
+// no column varies in both matrices.
+func MantelRanks(a, b [][]float64, seed uint64) (c Correlation, columns int, ok bool, err error) {
 	for _, m := range [][][]float64{a, b} {
 		if len(m) != len(a) {
-			return c, false, fmt.Errorf("matrices of %d and %d items do not compare", len(a), len(b))
+			return c, 0, false, fmt.Errorf("matrices of %d and %d items do not compare", len(a), len(b))
 		}
 		for i, row := range m {
 			if len(row) != len(m) {
-				return c, false, fmt.Errorf("row %d of a matrix of %d items has %d entries", i, len(m), len(row))
+				return c, 0, false, fmt.Errorf("row %d of a matrix of %d items has %d entries", i, len(m), len(row))
 			}
 			for j, v := range row {
 				if i != j && (math.IsNaN(v) || math.IsInf(v, 0)) {
-					return c, false, fmt.Errorf("entry %v of items %d and %d is not finite", v, i, j)
+					return c, 0, false, fmt.Errorf("entry %v of items %d and %d is not finite", v, i, j)
 				}
 			}
 		}
 	}
-	x, okX := columnRanks(a)
-	y, okY := columnRanks(b)
-	if len(a) < 3 || !okX || !okY {
-		return c, false, nil
+	x, squareX := columnRanks(a)
+	y, squareY := columnRanks(b)
+	for j := range x {
+		if squareX[j] > 0 && squareY[j] > 0 {
+			columns++
+		}
+	}
+	if len(a) < 3 || columns == 0 {
+		return c, columns, false, nil
 	}
 	return permuted(len(a), seed, func(order []int) float64 {
-		sum := 0.0
-		for i := range x {
-			for j := range x {
-				sum += x[i][j] * y[order[i]][order[j]]
+		xy, xx, yy := 0.0, 0.0, 0.0
+		for j, k := range order {
+			if squareX[j] == 0 || squareY[k] == 0 {
+				continue
+			}
+			xx, yy = xx+squareX[j], yy+squareY[k]
+			for i := range x {
+				xy += x[i][j] * y[order[i]][k]
 			}
 		}
-		return sum
-	}), true, nil
+		if xx == 0 {
+			return 0 // no two columns meet that both rank something
+		}
+		return xy / math.Sqrt(xx*yy)
+	}), columns, true, nil
 }
 
 // columnRanks returns the ranks of the entries beside the diagonal within their columns, those of ties
-// their mean, centred by column and of norm 1 as a whole; the diagonal is 0. It is false when there is
-// nothing but ties.
-func columnRanks(m [][]float64) ([][]float64, bool) {
-	ranks := make([][]float64, len(m))
+// their mean, centred by column, with the sum of each column's squares, 0 of nothing but ties; the
+// diagonal is 0.
+func columnRanks(m [][]float64) (ranks [][]float64, squares []float64) {
+	ranks, squares = make([][]float64, len(m)), make([]float64, len(m))
 	for i := range ranks {
 		ranks[i] = make([]float64, len(m))
 	}
-	square := 0.0
 	for j := range m {
 		var order []int
 		for i := range m {
@@ -69,18 +82,10 @@ func columnRanks(m [][]float64) ([][]float64, bool) {
 			}
 			for _, i := range order[from:to] {
 				ranks[i][j] = float64(from+to-len(order)) / 2
-				square += ranks[i][j] * ranks[i][j]
+				squares[j] += ranks[i][j] * ranks[i][j]
 			}
 			from = to
 		}
 	}
-	if square == 0 {
-		return nil, false
-	}
-	for i := range ranks {
-		for j := range ranks {
-			ranks[i][j] /= math.Sqrt(square)
-		}
-	}
-	return ranks, true
+	return ranks, squares
 }

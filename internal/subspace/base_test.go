@@ -152,7 +152,7 @@ func TestBaseDefinitions(t *testing.T) {
 	})
 }
 
-// Where W₀ has more singular vectors than are looked at, the count is still that of all of them.
+// Where W₀ has more singular vectors than are looked at, the count of unrelated updates is still that of all.
 func TestIntrudersOfLarge(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 10))
 	const m, n, k = 320, 300, 8
@@ -173,6 +173,21 @@ func TestIntrudersOfLarge(t *testing.T) {
 			t.Errorf("size %v: %d intruders, want %d", size, got, want)
 		} else {
 			t.Logf("size %v: %d intruders", size, got)
+		}
+	}
+}
+
+// Where an update makes a direction of W₀ beyond those looked at a leading one, it counts as an intruder though it is
+// none: the count is an upper bound.
+func TestIntrudersUpperBound(t *testing.T) {
+	for n, want := range map[int]int{wholeBase: 0, wholeBase + 1: 1} {
+		w, left, right := NewMatrix(n, n), NewMatrix(n, 1), NewMatrix(1, n)
+		for i := range n {
+			w.Row(i)[i] = float64(n - i)
+		}
+		left.Data[n-2], right.Data[n-2] = float64(2*n), 1 // W₀ + ΔW has W₀'s own vectors, the last but one first
+		if _, got := ofBase(t, newBase(t, w), decompose(t, 1, left, right)); got != want {
+			t.Errorf("%d × %d: %d intruders, want %d", n, n, got, want)
 		}
 	}
 }

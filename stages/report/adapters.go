@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"slices"
 
 	"taskvec/internal/experiment"
@@ -13,23 +14,45 @@ func (in *Input) adaptersTable() *Table {
 		Name:  "adapters",
 		Title: "The adapters: size, directions, and the base model's weights",
 		Notes: []string{
-			"Means over the layers of a module type, and over seeds. Size: ‖ΔW‖. Stable rank: ‖ΔW‖²/‖ΔW‖₂² of Frobenius and spectral norm; effective rank: the exponential of the spectrum's entropy. Both are 1 when one direction has all the weight and k, the rank, when all weigh the same.",
-			"Amplification: ‖ΔW‖/‖UᵀW₀V‖, how much larger the change is than what the base model has in the change's own directions (LoRA, section 7.3). Intruders: how many of the 10 leading left singular vectors of W₀ + ΔW have no like among those of W₀ (largest cosine below 1/2; arXiv 2410.21228). Both take the base model's weights.",
+			"Means over the layers of a module type that were trained, and over seeds; untrained counts the others. Size: ‖ΔW‖. Stable rank: ‖ΔW‖²/‖ΔW‖₂² of Frobenius and spectral norm; effective rank: the exponential of the spectrum's entropy. Both are 1 when one direction has all the weight and k, the rank, when all weigh the same.",
+			"Amplification: ‖ΔW‖/‖UᵀW₀V‖, how much larger the change is than what the base model has in the change's own directions (LoRA, section 7.3); where it has nothing there, the amplification is infinite, and such modules are counted beside the mean of the others. Intruders: how many of the 10 leading left singular vectors of W₀ + ΔW have no like among those of W₀ (largest cosine below 1/2; arXiv 2410.21228). Of a W₀ with more than 128 rows and columns only the 64 leading singular vectors are searched: the count is an upper bound. Both take the base model's weights.",
 		},
-		Columns: []string{"model", "task", "module", "size", "rank", "stable rank", "effective rank", "amplification", "intruders"},
+		Columns: []string{"model", "task", "module", "size", "rank", "stable rank", "effective rank", "amplification", "infinite", "intruders (at most)", "untrained"},
 	}
 	measures := []string{"norm", "rank", "stable_rank", "effective_rank", "amplification", "intruders"}
+	type module struct {
+		model, task, module string
+		layer               int32
+	}
+	untrained := map[module]bool{} // where ΔW is zero there are no directions to measure
+	for _, r := range in.Adapters {
+		if r.Measure == "norm" && r.Value == 0 {
+			untrained[module{r.Model, r.Task, r.Module, r.Layer}] = true
+		}
+	}
 	type place struct{ model, task, module string }
 	var places []place
-	means := map[place][]sum{}
+	type means struct {
+		of                  []sum
+		infinite, untrained int64
+	}
+	at := map[place]*means{}
 	for _, r := range in.Adapters {
 		k := place{r.Model, experiment.TaskOf(r.Task), r.Module}
-		if means[k] == nil {
-			places, means[k] = append(places, k), make([]sum, len(measures))
+		if at[k] == nil {
+			places, at[k] = append(places, k), &means{of: make([]sum, len(measures))}
 		}
-		if i := slices.Index(measures, r.Measure); i >= 0 {
-			means[k][i].total += r.Value
-			means[k][i].n++
+		i := slices.Index(measures, r.Measure)
+		switch {
+		case untrained[module{r.Model, r.Task, r.Module, r.Layer}]:
+			if r.Measure == "norm" {
+				at[k].untrained++
+			}
+		case math.IsInf(r.Value, 1):
+			at[k].infinite++
+		case i >= 0:
+			at[k].of[i].total += r.Value
+			at[k].of[i].n++
 		}
 	}
 	slices.SortStableFunc(places, func(a, b place) int { // rows come by layer
@@ -41,14 +64,23 @@ func (in *Input) adaptersTable() *Table {
 	})
 	for _, k := range places {
 		row := []Cell{text(k.model), text(k.task), text(k.module)}
-		for _, s := range means[k] {
+		count := func(n int64) Cell {
+			if n == 0 {
+				return Cell{}
+			}
+			return integer(n)
+		}
+		for i, s := range at[k].of {
 			if s.n == 0 {
 				row = append(row, Cell{})
 			} else {
 				row = append(row, number(s.total/float64(s.n)))
 			}
+			if measures[i] == "amplification" {
+				row = append(row, count(at[k].infinite))
+			}
 		}
-		t.Rows = append(t.Rows, row)
+		t.Rows = append(t.Rows, append(row, count(at[k].untrained)))
 	}
 	return in.finish(t)
 }

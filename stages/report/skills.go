@@ -191,20 +191,20 @@ func (in *Input) predictionTable() (*Table, error) {
 	t := &Table{
 		Name:    "skill-prediction",
 		Title:   "Does nearness in weights predict transfer?",
-		Columns: []string{"model", "predictor", "tasks", "r", "p", "permutations"},
+		Columns: []string{"model", "predictor", "tasks", "r", "p", "permutations", "ranked"},
 		Notes: []string{
-			"r: rank correlation of the predictor with the score S(i, j) over all ordered pairs of different tasks, ranked within each task j (which of the other adapters does j better), so that easy and hard tasks count alike: 1 when the order is the same for every task. p: the share of permutations of the tasks for which r is at least as large, all of them up to 20 000, else 9999 drawn ones. Three tasks have six permutations: p cannot be small.",
+			"r: rank correlation of the predictor with the score S(i, j) over all ordered pairs of different tasks, ranked within each task j (which of the other adapters does j better), so that easy and hard tasks count alike: 1 when the order is the same for every task. p: the share of permutations of the tasks for which r is at least as large, all of them up to 20 000, else 9999 drawn ones. Three tasks have six permutations: p cannot be small. ranked: the tasks j that count; where the predictor or the score is the same for all other adapters there is no order.",
 		},
 	}
 	for _, s := range skillsOf(in.Evaluation) {
 		for _, p := range in.predictors(s.model) {
 			names, x, y := s.pairs(p)
-			r, ok, err := stats.MantelRanks(x, y, uint64(in.Seed))
+			r, ranked, ok, err := stats.MantelRanks(x, y, uint64(in.Seed))
 			if err != nil {
 				return nil, fmt.Errorf("test whether %s predicts transfer of %s: %w", p.name, s.model, err)
 			}
 			if ok {
-				t.Rows = append(t.Rows, []Cell{text(s.model), text(p.name), integer(int64(len(names))), number(r.R), pValue(r.P), integer(int64(r.Permutations))})
+				t.Rows = append(t.Rows, []Cell{text(s.model), text(p.name), integer(int64(len(names))), number(r.R), pValue(r.P), integer(int64(r.Permutations)), integer(int64(ranked))})
 			}
 		}
 	}

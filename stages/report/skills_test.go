@@ -70,8 +70,8 @@ func TestSkills(t *testing.T) {
 		t.Fatalf("predictions are %+v", predicted.Rows)
 	}
 	for _, row := range predicted.Rows {
-		if row[3].Number < 1-1e-12 || row[5].Number != 6 || row[4].Number > 0.5 {
-			t.Errorf("prediction %+v, want r 1 of 6 permutations", row)
+		if row[3].Number < 1-1e-12 || row[5].Number != 6 || row[4].Number > 0.5 || row[6].Number != 3 {
+			t.Errorf("prediction %+v, want r 1 of 6 permutations and 3 tasks ranked", row)
 		}
 	}
 	if row := byName["evaluation"].Rows[1]; row[1].Text != "sum" || row[3].Text != "rouge_l" || row[4].Number != 0.2 || row[5].Number != 0.8 || math.Abs(row[6].Number-0.6) > 1e-12 {

@@ -3,6 +3,7 @@ package similarity
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -22,7 +23,7 @@ const (
 	StableRank    = "stable_rank"    // ‖ΔW‖_F²/‖ΔW‖₂², in [1, k]
 	EffectiveRank = "effective_rank" // exp(−Σ p·ln p), p = S/ΣS, in [1, k]
 	Amplification = "amplification"  // ‖ΔW‖_F/‖UᵀW₀V‖_F (arXiv 2106.09685, section 7.3)
-	Intruders     = "intruders"      // of W₀+ΔW's 10 leading left singular vectors, those unlike all of W₀'s (arXiv 2410.21228)
+	Intruders     = "intruders"      // of W₀+ΔW's 10 leading left singular vectors, those unlike W₀'s, all or 64 (arXiv 2410.21228)
 )
 
 // AdapterMeasures are all of them in the order of the rows.
@@ -66,8 +67,10 @@ func (b *Bases) Close() error {
 const basePath = "base/"
 
 // basesOf opens the base models of a layout, those of the jobs among the inputs and those from
-// outside. What W₀ is needed for is left out where there is none that can be read: the log says so.
-func basesOf(w *pipeline.Work, l *collect.Layout) *Bases {
+// outside. What W₀ is needed for is left out where the experiment names none or its folder lacks the
+// adapters' weights: the log says so. A folder that cannot be read is an error, since another run of
+// the same job may read it, and their results stand under one key.
+func basesOf(w *pipeline.Work, l *collect.Layout) (*Bases, error) {
 	b := &Bases{}
 	jobs := append(w.InputsOf("pretrain"), w.InputsOf("fetch")...)
 	for _, model := range l.Models {
@@ -79,13 +82,19 @@ func basesOf(w *pipeline.Work, l *collect.Layout) *Bases {
 		}
 		err := errors.New("no base model is at hand")
 		if dir != "" {
-			err = b.Open(l, model, dir)
+			if _, err = os.Stat(dir); err == nil {
+				err = b.Open(l, model, dir)
+			}
+			var unfit *adapter.Error
+			if err != nil && !errors.As(err, &unfit) {
+				return nil, errors.Join(fmt.Errorf("read the base model of %s: %w", model, err), b.Close())
+			}
 		}
 		if err != nil {
 			fmt.Fprintf(w.Log, "%s: %s and %s are left out: %v\n", model, Amplification, Intruders, err)
 		}
 	}
-	return b
+	return b, nil
 }
 
 // Adapters returns the measures of each adapter at one module, those of the base model where it is at hand; seed is

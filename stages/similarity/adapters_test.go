@@ -38,6 +38,24 @@ func twoByTwo(task string, b ...float64) table.Factor {
 // runAll runs the stage with all measures and the model in a folder from outside, or from a job.
 func runAll(t *testing.T, outside, job string, factors ...table.Factor) ([]table.Similarity, []table.Adapter, string) {
 	t.Helper()
+	dir, log, err := runIn(t, outside, job, factors...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, _, err := table.Read[table.Similarity](filepath.Join(dir, File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	adapters, _, err := table.Read[table.Adapter](filepath.Join(dir, AdaptersFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows, adapters, log
+}
+
+// runIn runs the stage and returns its folder and log.
+func runIn(t *testing.T, outside, job string, factors ...table.Factor) (dir, log string, err error) {
+	t.Helper()
 	in := t.TempDir()
 	if err := table.Write(filepath.Join(in, collect.FactorsFile), factors, nil); err != nil {
 		t.Fatal(err)
@@ -55,23 +73,13 @@ func runAll(t *testing.T, outside, job string, factors ...table.Factor) ([]table
 		inputs = append(inputs, pipeline.Input{Uses: "pretrain", Cell: pipeline.Cell{"model": "other"}, Dir: t.TempDir()},
 			pipeline.Input{Uses: "pretrain", Cell: pipeline.Cell{"model": "m"}, Dir: job})
 	}
-	var log bytes.Buffer
-	w, err := pipeline.NewWork("similarity", nil, t.TempDir(), settings, paths, inputs, &log)
+	var out bytes.Buffer
+	w, err := pipeline.NewWork("similarity", nil, t.TempDir(), settings, paths, inputs, &out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Kind.Run(context.Background(), w); err != nil {
-		t.Fatal(err)
-	}
-	rows, _, err := table.Read[table.Similarity](filepath.Join(w.Dir, File))
-	if err != nil {
-		t.Fatal(err)
-	}
-	adapters, _, err := table.Read[table.Adapter](filepath.Join(w.Dir, AdaptersFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rows, adapters, log.String()
+	err = Kind.Run(context.Background(), w)
+	return w.Dir, out.String(), err
 }
 
 // Worked by hand: ΔW_ner = diag(4, 3), ΔW_sum = [[2 -2] [-2 -2]], two orthogonal columns of length √8,
@@ -175,6 +183,20 @@ func TestBasesRefuse(t *testing.T) {
 		}
 		if _, adapters, log := runAll(t, dir, "", factors...); !strings.Contains(log, msg) || len(adapters) != 2*5 {
 			t.Errorf("%d rows, log %q, want %q", len(adapters), log, msg)
+		}
+	}
+}
+
+// A base model that another run of the same job may find or read is no reason to leave anything out.
+func TestBasesUnread(t *testing.T) {
+	gone, unread := filepath.Join(t.TempDir(), "gone"), t.TempDir()
+	if err := os.Mkdir(filepath.Join(unread, "model.safetensors"), 0o755); err != nil { // reading it fails, for root too
+		t.Fatal(err)
+	}
+	for dir, msg := range map[string]string{gone: "no such file or directory", unread: "is a directory"} {
+		_, _, err := runIn(t, dir, "", twoByTwo("ner", 4, 0, 0, 3), twoByTwo("sum", 1, 2, 3, 4))
+		if err == nil || !strings.Contains(err.Error(), "read the base model of m: ") || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), msg) {
+			t.Errorf("%v, want %q of %s", err, msg, dir)
 		}
 	}
 }

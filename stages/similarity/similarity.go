@@ -20,7 +20,7 @@ import (
 )
 
 // Kind is the similarity stage: factors.arrow and base models → similarity.arrow and adapters.arrow.
-var Kind = pipeline.Kind{Name: "similarity", Version: 4, Publish: "results", Resolve: resolve, Run: run}
+var Kind = pipeline.Kind{Name: "similarity", Version: 5, Publish: "results", Resolve: resolve, Run: run}
 
 // Names of the files the stage writes.
 const (
@@ -118,7 +118,10 @@ func run(ctx context.Context, w *pipeline.Work) error {
 	if err != nil {
 		return err
 	}
-	bases := basesOf(w, layout)
+	bases, err := basesOf(w, layout)
+	if err != nil {
+		return err
+	}
 	defer bases.Close()
 	rows, adapters, err := Compute(ctx, layout, set.Measures, bases, set.Seed, w.Progress)
 	if err != nil {
