@@ -163,6 +163,7 @@ func run(ctx context.Context, w *pipeline.Work) error {
 	if set.Digest != "" && model.Digest != set.Digest {
 		return &ollama.Error{Model: set.Model, Msg: fmt.Sprintf("has the digest %s on the server at %s, and the experiment names %s: get that one, or name this", model.Digest, asker.Client.Host(), set.Digest)}
 	}
+	set.Context = model.Bounded(set.Context)
 	drafts := newDrafts(corpus.Documents, set.Share)
 	report := &Report{Task: set.Task, Model: set.Model, Digest: model.Digest, Prompt: set.Prompt, Documents: len(drafts), OffLength: []Length{}, Cut: []string{}, Empty: []string{}}
 	report.Options = ollama.Request{Seed: set.Seed, Context: set.Context}.Options()
