@@ -53,10 +53,6 @@ func TestRealClassifier(t *testing.T) {
 	if err != nil || len(found) != 1 {
 		t.Fatal(found, err)
 	}
-	want, err := trainer.ReadPredictions(filepath.Dir(filepath.Dir(found[0])))
-	if err != nil {
-		t.Fatal(err)
-	}
 	rows, _, err := table.Read[table.Answer](filepath.Join(workspace, "classified", "results", evaluate.AnswersFile))
 	if err != nil {
 		t.Fatal(err)
@@ -69,8 +65,12 @@ func TestRealClassifier(t *testing.T) {
 			count[r.Answer]++
 		}
 	}
-	if len(got) != len(want) || len(want) < 20 {
-		t.Fatalf("%d and %d labels", len(got), len(want))
+	if len(got) < 20 {
+		t.Fatalf("%d labels", len(got))
+	}
+	want, err := trainer.ReadPredictions(filepath.Dir(filepath.Dir(found[0])), 2, len(got))
+	if err != nil {
+		t.Fatal(err)
 	}
 	for i, w := range want {
 		if got[i] != []string{"no", "yes"}[w] {

@@ -75,7 +75,7 @@ func (c *Client) Generate(ctx context.Context, r Request) (*Response, error) {
 		out.PromptTokens = last.PromptEvalCount
 	}
 	if used := out.PromptTokens + out.OutputTokens; out.PromptTokens >= r.Context || used > r.Context {
-		return nil, &Error{r.Model, fmt.Sprintf("a prompt of %d tokens or more and an answer of %d do not fit the context of %d, and the server would leave out a part without a word: raise the context", out.PromptTokens, out.OutputTokens, r.Context)}
+		return nil, &Error{r.Model, fmt.Sprintf("a prompt of %d tokens or more and an answer of %d do not fit the context of %d, and the server would leave out a part without a word: raise the context, or take a model of a longer one", out.PromptTokens, out.OutputTokens, r.Context)}
 	}
 	return out, nil
 }

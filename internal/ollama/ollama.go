@@ -78,6 +78,15 @@ type Model struct {
 	Layout adapter.Layout // zero unless the architecture is llama
 }
 
+// Bounded is a context of n tokens, or the model's own where that is shorter: asked for more, the server
+// takes that one without a word, and cuts the prompt to it.
+func (m Model) Bounded(n int) int {
+	if m.Context > 0 {
+		return min(n, m.Context)
+	}
+	return n
+}
+
 // Model describes a model that the server has. One that it does not have is an *Error.
 func (c *Client) Model(ctx context.Context, name string) (Model, error) {
 	list, err := c.api.List(ctx)

@@ -12,9 +12,7 @@ package trainer
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -147,21 +145,33 @@ func ReadResult(dir string) (*Result, error) {
 	return &r, nil
 }
 
-// ReadPredictions reads the predictions.json of a job's folder.
-func ReadPredictions(dir string) ([]int, error) {
+// ReadPredictions reads the predictions.json of a job's folder: the number of one of so many labels for
+// each of so many test examples. A file that says anything else is a *BadData; one that is missing, which
+// a trainer need not write, is fs.ErrNotExist.
+func ReadPredictions(dir string, labels, examples int) ([]int, error) {
 	path := filepath.Join(dir, filepath.FromSlash(PredictionsFile))
 	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the trainer's image left no %s, which says how it labels the test examples: build the image anew and train again", PredictionsFile)
-	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the trainer's labels of the test examples: %w", err)
 	}
-	var labels []int
-	if err := json.Unmarshal(b, &labels); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+	bad := func(format string, a ...any) error {
+		return &BadData{fmt.Sprintf(format, a...) + ": mend the trainer's image and train again"}
 	}
-	return labels, nil
+	var given []*int // null is no label
+	if err := json.Unmarshal(b, &given); err != nil {
+		return nil, bad("%v", err)
+	}
+	if len(given) != examples {
+		return nil, bad("has %d labels for %d test examples", len(given), examples)
+	}
+	out := make([]int, len(given))
+	for i, label := range given {
+		if label == nil || *label < 0 || *label >= labels {
+			return nil, bad("the label of test example %d is none of the numbers 0 to %d", i, labels-1)
+		}
+		out[i] = *label
+	}
+	return out, nil
 }
 
 // WriteJSON writes a Spec or a Result at its place in a job's folder.

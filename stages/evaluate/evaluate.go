@@ -24,7 +24,7 @@ import (
 )
 
 // Kind is the evaluate stage: examples, base models and adapters → evaluation.arrow and answers.arrow.
-var Kind = pipeline.Kind{Name: "evaluate", Version: 1, Publish: "results", Resolve: resolve, Run: run}
+var Kind = pipeline.Kind{Name: "evaluate", Version: 2, Publish: "results", Resolve: resolve, Run: run}
 
 // The files an evaluate job writes.
 const (
@@ -77,6 +77,8 @@ func basePath(model string) string { return "base/" + model }
 type Report struct {
 	Main    map[string]string `json:"main_measure"` // task → the measure that is its score
 	TooLong map[string]int    `json:"too_long"`     // task → test examples that do not fit the context: left out
+	// Untested are the classifiers, "MODEL ADAPTER", whose trainer did not say how it labels the test examples.
+	Untested []string `json:"untested"`
 }
 
 // A tested model: its base and adapters, and the tasks they are tested on.
@@ -100,8 +102,9 @@ type task struct {
 	kind     tasks.Kind
 	family   tasks.Family
 	labels   []string
-	examples string // file
-	rows     []table.Example
+	examples string          // file
+	rows     []table.Example // tested on
+	test     int             // examples of the test split, of which rows may be the first alone
 	train    []table.Example
 }
 
@@ -114,7 +117,7 @@ func run(ctx context.Context, w *pipeline.Work) error {
 	if err != nil {
 		return err
 	}
-	e := &evaluation{work: w, set: &set, report: Report{Main: map[string]string{}, TooLong: map[string]int{}}}
+	e := &evaluation{work: w, set: &set, report: Report{Main: map[string]string{}, TooLong: map[string]int{}, Untested: []string{}}}
 	for _, m := range models {
 		for _, t := range m.tasks {
 			e.report.Main[t.name] = measuresOf(t)[0].name
@@ -222,8 +225,11 @@ func readTask(in pipeline.Input, limit int) (*task, error) {
 		switch {
 		case r.Split == "train":
 			t.train = append(t.train, r)
-		case r.Split == "test" && (limit == 0 || len(t.rows) < limit):
-			t.rows = append(t.rows, r)
+		case r.Split == "test":
+			t.test++
+			if limit == 0 || len(t.rows) < limit {
+				t.rows = append(t.rows, r)
+			}
 		}
 	}
 	if len(t.rows) == 0 {

@@ -161,10 +161,7 @@ func (e *evaluation) question(r table.Example, model ollama.Model, read *tokeniz
 		q.tokens = len(read.Encode(r.Prompt))
 		prompt, reference = q.tokens, len(read.Encode(r.Completion))
 	}
-	context := e.set.NumCtx
-	if model.Context > 0 {
-		context = min(context, model.Context)
-	}
+	context := model.Bounded(e.set.NumCtx)
 	room := context - prompt - 2 // a start token, and one to spare
 	if room < reference+1 {
 		return nil

@@ -27,7 +27,7 @@ import (
 )
 
 // Kind is the summarize stage: one job a summary task.
-var Kind = pipeline.Kind{Name: "summarize", Version: 1, Publish: "results", Resolve: resolve, Run: run}
+var Kind = pipeline.Kind{Name: "summarize", Version: 2, Publish: "results", Resolve: resolve, Run: run}
 
 // settings determine the summaries. The model's digest is among them where the experiment names it;
 // without it the name stands for the model, so that planning asks no server.
@@ -67,9 +67,10 @@ type Report struct {
 	Options   map[string]any `json:"options"` // num_predict aside, which goes by the document's length
 	Documents int            `json:"documents"`
 	Summaries int            `json:"summaries"`
-	Again     int            `json:"asked_again"` // as the first summary was too short or too long
+	Again     int            `json:"asked_again"` // as the first summary was too short, too long or cut
 	// OffLength are the documents whose summary is too short or too long nevertheless, Cut those whose
-	// summary ends where the server stopped it, Empty those for which nothing was written: they have none.
+	// summary ends where the server stopped it, Empty those for which nothing was written, or one
+	// token again and again: they have none.
 	OffLength []Length `json:"off_length"`
 	Cut       []string `json:"cut"`
 	Empty     []string `json:"empty"`
@@ -100,8 +101,24 @@ func distance(summary string, target int) int {
 }
 
 // fits says whether the summary's length will do: within half of the target, and within three words of
-// a short one.
-func (d *draft) fits() bool { return d.off() <= max(d.target/2, 3) }
+// a short one. One word is the least.
+func (d *draft) fits() bool { return d.summary != "" && d.off() <= max(d.target/2, 3) }
+
+// ended says whether the model itself ended the summary.
+func (d *draft) ended() bool { return d.answer.DoneReason == ollama.DoneStop }
+
+// take takes an answer as the draft's summary if it is better than the one it has: an answer that ended
+// before one that was cut, then the nearer length. What a server gave up on is none.
+func (d *draft) take(answer ollama.Response) {
+	text := plain(answer.Text)
+	if text == "" || answer.DoneReason == ollama.DoneRepeat {
+		return
+	}
+	ended := answer.DoneReason == ollama.DoneStop
+	if d.summary == "" || ended && !d.ended() || ended == d.ended() && distance(text, d.target) < d.off() {
+		d.answer, d.summary = answer, text
+	}
+}
 
 // request asks for the draft's summary; before is what stands before the prompt.
 func (d *draft) request(set *settings, before string) ollama.Request {
@@ -112,12 +129,16 @@ func (d *draft) request(set *settings, before string) ollama.Request {
 	}
 }
 
-// again is said before the prompt when the first summary is not as long as it should be. (Said after it,
+// again is said before the prompt when the first summary is not as long as it should be, was cut, or is
+// not there. (Said after it,
 // it was taken for a part of the document by a small model, which repeated it.)
 func (d *draft) again() string {
 	n, much := len(strings.Fields(d.summary)), "many"
-	if n < d.target {
+	switch {
+	case n < d.target:
 		much = "few"
+	case d.fits(): // it was cut
+		return fmt.Sprintf("Write about %d words, and end the last sentence.\n\n", d.target)
 	}
 	return fmt.Sprintf("Write about %d words; %d words are too %s.\n\n", d.target, n, much)
 }
@@ -142,6 +163,7 @@ func run(ctx context.Context, w *pipeline.Work) error {
 	if set.Digest != "" && model.Digest != set.Digest {
 		return &ollama.Error{Model: set.Model, Msg: fmt.Sprintf("has the digest %s on the server at %s, and the experiment names %s: get that one, or name this", model.Digest, asker.Client.Host(), set.Digest)}
 	}
+	set.Context = model.Bounded(set.Context)
 	drafts := newDrafts(corpus.Documents, set.Share)
 	report := &Report{Task: set.Task, Model: set.Model, Digest: model.Digest, Prompt: set.Prompt, Documents: len(drafts), OffLength: []Length{}, Cut: []string{}, Empty: []string{}}
 	report.Options = ollama.Request{Seed: set.Seed, Context: set.Context}.Options()
@@ -169,8 +191,8 @@ func newDrafts(documents []*datasets.Document, share float64) []*draft {
 	return drafts
 }
 
-// write fills in the drafts' summaries: asked for once, and a second time where the length will not do,
-// of which the nearer one is taken.
+// write fills in the drafts' summaries: asked for once, and a second time where the length will not do
+// or the server stopped it, of which the better one is taken.
 func write(ctx context.Context, w *pipeline.Work, asker *answers.Asker, model ollama.Model, set *settings, drafts []*draft, report *Report) error {
 	// The longest first, so that one that does not fit is found at once.
 	todo := slices.Clone(drafts)
@@ -181,29 +203,27 @@ func write(ctx context.Context, w *pipeline.Work, asker *answers.Asker, model ol
 	}
 	var again []*draft
 	for i, d := range todo {
-		d.answer, d.summary = first[i], plain(first[i].Text)
-		if !d.fits() {
+		d.take(first[i])
+		if !d.fits() || !d.ended() {
 			again = append(again, d)
 		}
 	}
 	report.Again = len(again)
 	second, err := ask(ctx, asker, model, set, again, (*draft).again, func(n int) {
-		w.Progress(int64(len(todo)), int64(len(todo)), fmt.Sprintf("%d of %d asked again for their length", n, len(again)))
+		w.Progress(int64(len(todo)), int64(len(todo)), fmt.Sprintf("%d of %d asked again", n, len(again)))
 	})
 	if err != nil {
 		return err
 	}
 	for i, d := range again {
-		if text := plain(second[i].Text); text != "" && (d.summary == "" || distance(text, d.target) < d.off()) {
-			d.answer, d.summary = second[i], text
-		}
+		d.take(second[i])
 	}
 	for _, d := range drafts {
 		switch {
 		case d.summary == "":
 			report.Empty = append(report.Empty, d.document.Key())
 			continue
-		case d.answer.DoneReason != ollama.DoneStop:
+		case !d.ended():
 			report.Cut = append(report.Cut, d.document.Key())
 		}
 		report.Summaries++

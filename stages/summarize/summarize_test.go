@@ -6,6 +6,7 @@ import (
 
 	"taskvec/datasets"
 	"taskvec/datasets/sample"
+	"taskvec/internal/ollama"
 )
 
 // document is a document of n words between spaces, in sentences of five.
@@ -42,7 +43,7 @@ func TestFits(t *testing.T) {
 	for _, c := range []struct {
 		target, words int
 		fits          bool
-	}{{20, 20, true}, {20, 10, true}, {20, 9, false}, {20, 30, true}, {20, 31, false}, {2, 5, true}, {2, 6, false}, {3, 0, true}} {
+	}{{20, 20, true}, {20, 10, true}, {20, 9, false}, {20, 30, true}, {20, 31, false}, {2, 5, true}, {2, 6, false}, {3, 0, false}, {3, 1, true}} {
 		d := draft{target: c.target, summary: strings.Repeat("word ", c.words)}
 		if d.fits() != c.fits {
 			t.Errorf("%d words where %d are asked for: %v, want %v", c.words, c.target, d.fits(), c.fits)
@@ -76,5 +77,35 @@ func TestRequests(t *testing.T) {
 		if d.summary = summary; d.again() != want {
 			t.Errorf("the second request says %q, want %q", d.again(), want)
 		}
+	}
+}
+
+// TestTake: of two answers the one that ended is taken, whatever its length, then the nearer one; what the
+// server gave up on is no summary.
+func TestTake(t *testing.T) {
+	answer := func(words int, reason string) ollama.Response {
+		return ollama.Response{Text: strings.Repeat("word ", words), DoneReason: reason}
+	}
+	for _, c := range []struct {
+		first, second ollama.Response
+		words         int // taken of a target of 10
+		ended         bool
+	}{
+		{answer(10, ollama.DoneLength), answer(20, ollama.DoneStop), 20, true},
+		{answer(20, ollama.DoneStop), answer(10, ollama.DoneLength), 20, true},
+		{answer(20, ollama.DoneStop), answer(15, ollama.DoneStop), 15, true},
+		{answer(15, ollama.DoneLength), answer(20, ollama.DoneLength), 15, false},
+		{answer(20, ollama.DoneStop), answer(10, ollama.DoneRepeat), 20, true},
+		{answer(10, ollama.DoneRepeat), answer(0, ollama.DoneStop), 0, false},
+	} {
+		d := draft{target: 10}
+		d.take(c.first)
+		d.take(c.second)
+		if n := len(strings.Fields(d.summary)); n != c.words || d.ended() != c.ended {
+			t.Errorf("of %+v and %+v one of %d words is taken, ended %v; want %d, %v", c.first, c.second, n, d.ended(), c.words, c.ended)
+		}
+	}
+	if d := (draft{target: 10, summary: strings.Repeat("word ", 11)}); !strings.Contains(d.again(), "end the last sentence") {
+		t.Errorf("a cut summary is asked for again with %q", d.again())
 	}
 }
