@@ -19,7 +19,7 @@ func TestMantelRanks(t *testing.T) {
 	// agree, column 2 does not: r = (1 + 1 − 1)/3.
 	x := [][]float64{{0, 1, 1}, {1, 0, 2}, {2, 2, 0}}
 	y := [][]float64{{0, 1, 9}, {3, 0, 8}, {4, 6, 0}}
-	if c, columns, ok, err = MantelRanks(x, y, 1); err != nil || !ok || math.Abs(c.R-1.0/3) > 1e-12 {
+	if c, columns, ok, err = MantelRanks(x, y, 1); err != nil || !ok || columns != 3 || math.Abs(c.R-1.0/3) > 1e-12 {
 		t.Errorf("two of three columns: %+v, %v, %v; want r 1/3", c, ok, err)
 	}
 	// Ties have their mean rank: of 4, 4, 9 the centred ranks are −½, −½, 1; against 1, 2, 3 (−1, 0, 1) in
