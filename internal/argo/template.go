@@ -25,9 +25,9 @@ const (
 	programVolume   = "taskvec-bin"
 )
 
-// retryable is when Argo tries a job again: it never came to its end, or its exit code says that it
-// may pass (75), that it was killed (137) or stopped (143).
-const retryable = "lastRetry.status == 'Error' or asInt(lastRetry.exitCode) in [75, 137, 143]"
+// retryable is when Argo tries a job again: it never came to its end, which leaves no exit code (-1, as of
+// an evicted pod), or its exit code says that it may pass (75), that it was killed (137) or stopped (143).
+const retryable = "lastRetry.status == 'Error' or asInt(lastRetry.exitCode) in [-1, 75, 137, 143]"
 
 // Times.
 const (

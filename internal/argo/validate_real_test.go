@@ -95,7 +95,7 @@ func TestRealRetry(t *testing.T) {
 				want         bool
 			}{
 				{"Failed", "75", true}, {"Failed", "137", true}, {"Failed", "143", true}, {"Error", "-1", true},
-				{"Failed", "1", false}, {"Failed", "2", false}, {"Failed", "3", false}, {"Failed", "4", false}, {"Failed", "-1", false},
+				{"Failed", "1", false}, {"Failed", "2", false}, {"Failed", "3", false}, {"Failed", "4", false}, {"Failed", "-1", true},
 			} {
 				scope := env.GetFuncMap(map[string]any{"lastRetry.status": c.status, "lastRetry.exitCode": c.exit, "lastRetry.duration": "1", "lastRetry.message": ""})
 				if got, err := argoexpr.EvalBool(tmpl.RetryStrategy.Expression, scope); err != nil || got != c.want {
