@@ -32,7 +32,7 @@ stays, and so does what somebody is working on.
 				if name == "" {
 					name = "an unfinished attempt"
 				}
-				fmt.Fprintf(e.stdout, "%s  %s  %s\n", g.Key[:12], memory(g.Bytes), name)
+				fmt.Fprintf(e.stdout, "%s  %s  %s\n", g.Key[:12], size(g.Bytes), name)
 			}
 			if err != nil {
 				return err
@@ -41,7 +41,7 @@ stays, and so does what somebody is working on.
 			if dry {
 				did = "to remove"
 			}
-			fmt.Fprintf(e.stdout, "%d folders %s, %s\n", len(removed), did, memory(total))
+			fmt.Fprintf(e.stdout, "%d folders %s, %s\n", len(removed), did, size(total))
 			return nil
 		},
 	}

@@ -131,14 +131,18 @@ func number(n int64) string {
 
 // memory prints bytes, "?" when they are not known.
 func memory(n int64) string {
-	switch f := float64(n); {
-	case n == 0:
+	if n == 0 {
 		return "?"
-	case n < 1<<30:
-		return fmt.Sprintf("%.1f MiB", f/(1<<20))
-	default:
-		return fmt.Sprintf("%.1f GiB", f/(1<<30))
 	}
+	return size(n)
+}
+
+// size prints bytes.
+func size(n int64) string {
+	if n < 1<<30 {
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
 }
 
 // took prints a time, "?" when it is not known.
