@@ -80,7 +80,7 @@ func (w Workspace) acquire(key string) (*held, *owner, error) {
 			return nil, nil, err
 		}
 	}
-	return nil, nil, fmt.Errorf("lock %s: it changes hands again and again: try again", path)
+	return nil, nil, &TryAgain{fmt.Errorf("lock %s: it changes hands again and again: try again", path)}
 }
 
 // createExclusive makes the lock file with its content in one step: a link to a finished file

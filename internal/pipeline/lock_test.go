@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -179,5 +180,46 @@ func TestLocks(t *testing.T) {
 		} else if err := os.Remove(w.lock("k")); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestLockTryAgain wants a lock that nobody can take nor read, as of one that changes hands again and
+// again, to be worth another attempt.
+func TestLockTryAgain(t *testing.T) {
+	w := Workspace{Dir: t.TempDir()}
+	if err := os.MkdirAll(w.store(), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("nowhere", w.lock("k")); err != nil { // there for who makes it, gone for who reads it
+		t.Fatal(err)
+	}
+	_, _, err := w.acquire("k")
+	var again *TryAgain
+	if !errors.As(err, &again) {
+		t.Errorf("%v, want one to try again", err)
+	}
+}
+
+// TestExclusivelyStops does not wait for the lock of an experiment once it is told to stop, and takes
+// one that is free.
+func TestExclusivelyStops(t *testing.T) {
+	w := Workspace{Dir: t.TempDir()}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	stop := errors.New("stop")
+	cancel(stop)
+	called := 0
+	f := func() error { called++; return nil }
+	if err := w.exclusively(ctx, "x", f); err != nil || called != 1 {
+		t.Errorf("a free lock: %v, %d calls", err, called)
+	}
+	lock, _, err := w.acquire("experiment-x")
+	if err != nil || lock == nil {
+		t.Fatal(err)
+	}
+	if err := w.exclusively(ctx, "x", f); !errors.Is(err, stop) || called != 1 {
+		t.Errorf("a held lock: %v, %d calls", err, called)
+	}
+	if err := lock.release(); err != nil {
+		t.Fatal(err)
 	}
 }

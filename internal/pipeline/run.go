@@ -68,11 +68,11 @@ func (r *Runner) Run(ctx context.Context, p *Plan) error {
 	if err := r.needed(p); err != nil {
 		return err
 	}
-	if err := r.exclusively(p, func() error { return r.saveLock(p) }); err != nil {
+	if err := r.Workspace.exclusively(ctx, p.Experiment.Name, func() error { return r.saveLock(p) }); err != nil {
 		return err
 	}
 	r.loop(ctx, p)
-	if err := r.exclusively(p, func() error { return errors.Join(r.Workspace.publish(p), r.saveRun(p)) }); err != nil {
+	if err := r.Workspace.exclusively(ctx, p.Experiment.Name, func() error { return errors.Join(r.Workspace.publish(p), r.saveRun(p)) }); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
@@ -101,18 +101,22 @@ func (r *Runner) needed(p *Plan) error {
 	return nil
 }
 
-// exclusively calls f while holding the lock of the plan's experiment, whose folder several runners
-// may want to write.
-func (r *Runner) exclusively(p *Plan, f func() error) error {
+// exclusively calls f while holding the lock of an experiment, whose folder several runners may want to
+// write. When ctx has ended it does not wait for others.
+func (w Workspace) exclusively(ctx context.Context, experiment string, f func() error) error {
 	for {
-		lock, _, err := r.Workspace.acquire("experiment-" + p.Experiment.Name)
+		lock, _, err := w.acquire("experiment-" + experiment)
 		if err != nil {
 			return err
 		}
 		if lock != nil {
 			return errors.Join(f(), lock.release())
 		}
-		time.Sleep(lockPoll / 10)
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(lockPoll / 10):
+		}
 	}
 }
 
