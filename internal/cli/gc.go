@@ -16,7 +16,8 @@ func newGCCommand(e *env) *cobra.Command {
 		Long: `Remove from the workspace's store the results that neither the experiment as it stands now
 nor the last run of another experiment refers to, and what killed attempts left behind.
 Results of earlier settings of this experiment go; the checkpoint of a job that is not done
-stays, and so does what somebody is working on.
+stays, and so does what somebody is working on, with all that the last run of this experiment
+refers to while a job of it runs.
 ` + exitHelp,
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -24,7 +25,7 @@ stays, and so does what somebody is working on.
 			if err != nil {
 				return err
 			}
-			removed, err := o.space().Prune(p, dry)
+			removed, err := o.space().Prune(cmd.Context(), p, dry)
 			total := int64(0)
 			for _, g := range removed {
 				total += g.Bytes

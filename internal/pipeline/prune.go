@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,9 +25,21 @@ var (
 
 // Prune removes from the store the results that neither a job of the plan nor another experiment's
 // lock.yaml refers to, and what attempts left at those or at jobs that are done since; the checkpoint
-// of a job that is still to be done stays. What somebody is working on is left alone. It returns what
-// it removed; a dry one removes nothing and returns what it would.
-func (w Workspace) Prune(p *Plan, dry bool) ([]Garbage, error) {
+// of a job that is still to be done stays. What somebody is working on is left alone: also all that an
+// earlier plan of this experiment refers to while a job of it runs, which reads its results. It returns
+// what it removed; a dry one removes nothing and returns what it would.
+func (w Workspace) Prune(ctx context.Context, p *Plan, dry bool) (out []Garbage, err error) {
+	if dry {
+		return w.prune(p, true)
+	}
+	err = w.exclusively(ctx, p.Experiment.Name, func() error {
+		out, err = w.prune(p, false)
+		return err
+	})
+	return out, err
+}
+
+func (w Workspace) prune(p *Plan, dry bool) ([]Garbage, error) {
 	keep := map[string]bool{}
 	for _, j := range p.Jobs {
 		keep[j.Key] = true
@@ -37,12 +50,18 @@ func (w Workspace) Prune(p *Plan, dry bool) ([]Garbage, error) {
 	}
 	for _, file := range experiments {
 		name := filepath.Base(filepath.Dir(file))
-		if name == p.Experiment.Name {
-			continue
-		}
 		l, err := w.Lock(name)
 		if err != nil {
 			return nil, err
+		}
+		if name == p.Experiment.Name {
+			working, err := w.working(l)
+			if err != nil {
+				return nil, err
+			}
+			if !working {
+				continue
+			}
 		}
 		for _, j := range l.Jobs {
 			keep[j.Key] = true
@@ -72,6 +91,20 @@ func (w Workspace) Prune(p *Plan, dry bool) ([]Garbage, error) {
 		}
 	}
 	return out, nil
+}
+
+// working says whether somebody works on a job of a lock.yaml.
+func (w Workspace) working(l *Lock) (bool, error) {
+	for _, j := range l.Jobs {
+		_, stale, err := inspect(w.lock(j.Key))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+		if err == nil && !stale {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // discard removes a folder of the store, unless somebody holds the lock of its key.
