@@ -59,6 +59,11 @@ func runJob(cmd *cobra.Command, e *env, o *jobOptions, name string) error {
 	if err != nil {
 		return err
 	}
+	if o.to != "" {
+		if _, err := os.Lstat(o.to); err == nil {
+			return usage(cmd, "--to: %s is there already: name a folder to make", o.to)
+		}
+	}
 	p, err := expanded.Alone(j)
 	if err != nil {
 		return err
