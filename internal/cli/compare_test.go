@@ -108,6 +108,10 @@ func TestCompare(t *testing.T) {
 				}
 			}
 		}
+		page, err := os.ReadFile(filepath.Join(out, "report", "index.html"))
+		if err != nil || !strings.Contains(string(page), "compare measures it with --sign-conflict only") {
+			t.Errorf("%s: the report does not say what the sign conflict takes (%v)", c.name, err)
+		}
 		// Two families of three: the least p is that of 2 of 20 relabellings.
 		p := column(t, filepath.Join(out, "report", "tables", "families.csv"), "measure", "p")
 		if got := p["Grassmann distance of the column spaces"]; got != "0.1" {
