@@ -5,9 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -24,15 +22,16 @@ import (
 // generate tests a language model and its adapters on an Ollama server. What it makes there, it
 // removes.
 func (e *evaluation) generate(ctx context.Context, m *tested) error {
-	read, err := tokenizer.Load(filepath.Join(m.base, tokenizer.FileName))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, tokenizer.ErrUnsupported) {
-		return err
-	}
 	name := e.serverName(m.name)
+	// It refuses a folder whose tokenizer cannot be read here.
 	if err := e.asker.Client.CreateFromFolder(ctx, name, m.base); err != nil {
 		return err
 	}
 	defer e.remove(ctx, name)
+	read, err := tokenizer.Load(filepath.Join(m.base, tokenizer.FileName))
+	if err != nil {
+		return err
+	}
 	base, err := e.asker.Client.Model(ctx, name)
 	if err != nil {
 		return err
@@ -107,7 +106,7 @@ func (e *evaluation) tryAll(ctx context.Context, m *tested, adapter string, mode
 // A question is a test example on its way to an answer.
 type question struct {
 	row     table.Example
-	tokens  int // of the prompt, by the trainer's tokenizer and without a start token; 0 when that cannot be read
+	tokens  int // of the prompt, by the trainer's tokenizer and without a start token
 	request ollama.Request
 	answer  ollama.Response
 }
@@ -142,9 +141,12 @@ func (e *evaluation) try(ctx context.Context, m *tested, adapter string, model o
 	e.done += int64(len(t.rows))
 	for i, q := range ordered {
 		q.answer = got[i]
-		// Before the prompt a model's start token is read, where it has one.
-		if n := q.answer.PromptTokens - q.tokens; q.tokens > 0 && n != 0 && n != 1 {
-			return &ollama.Error{Model: model.Name, Msg: fmt.Sprintf("reads the prompt of example %s as %d tokens and the trainer as %d: the server's tokenizer is not the model's", q.row.ID, q.answer.PromptTokens, q.tokens)}
+		want := q.tokens
+		if read.Starts() {
+			want++
+		}
+		if n := q.answer.PromptTokens; n != want {
+			return &ollama.Error{Model: model.Name, Msg: fmt.Sprintf("reads the prompt of example %s as %d tokens and the trainer as %d, the start token included: the server's tokenizer is not the model's", q.row.ID, n, want)}
 		}
 	}
 	e.texts(m.name, adapter, t, asked)
@@ -155,14 +157,10 @@ func (e *evaluation) try(ctx context.Context, m *tested, adapter string, model o
 // be twice as long as the reference, and somewhat more, but no longer than the stage allows: what goes
 // on beyond that is wrong anyway.
 func (e *evaluation) question(r table.Example, model ollama.Model, read *tokenizer.Tokenizer) *question {
-	q := &question{row: r}
-	prompt, reference := len(r.Prompt)/3, len(r.Completion)/3 // a token is rarely shorter than three bytes
-	if read != nil {
-		q.tokens = len(read.Encode(r.Prompt))
-		prompt, reference = q.tokens, len(read.Encode(r.Completion))
-	}
+	q := &question{row: r, tokens: len(read.Encode(r.Prompt))}
+	reference := len(read.Encode(r.Completion))
 	context := model.Bounded(e.set.NumCtx)
-	room := context - prompt - 2 // a start token, and one to spare
+	room := context - q.tokens - 2 // a start token, and one to spare
 	if room < reference+1 {
 		return nil
 	}
