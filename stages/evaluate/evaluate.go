@@ -76,7 +76,7 @@ func basePath(model string) string { return "base/" + model }
 // A Report says how the models were tested, beside the scores.
 type Report struct {
 	Main    map[string]string `json:"main_measure"` // task → the measure that is its score
-	TooLong map[string]int    `json:"too_long"`     // task → test examples that do not fit the context: left out
+	TooLong map[string]int    `json:"too_long"`     // task → test examples left out, as they do not fit the context or num_predict
 	// Untested are the classifiers, "MODEL ADAPTER", whose trainer did not say how it labels the test examples.
 	Untested []string `json:"untested"`
 }
@@ -139,7 +139,7 @@ func run(ctx context.Context, w *pipeline.Work) error {
 	}
 	fmt.Fprintf(w.Log, "%d answers asked for, %d known\n", e.asker.Asked, e.asker.Known)
 	for _, name := range slices.Sorted(maps.Keys(e.report.TooLong)) {
-		fmt.Fprintf(w.Log, "%s: %d test examples left out, as they do not fit the context\n", name, e.report.TooLong[name])
+		fmt.Fprintf(w.Log, "%s: %d test examples left out, as they do not fit the context or num_predict\n", name, e.report.TooLong[name])
 	}
 	main, err := json.Marshal(e.report.Main)
 	if err != nil {

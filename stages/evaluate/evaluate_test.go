@@ -93,6 +93,8 @@ func TestQuestions(t *testing.T) {
 	}{
 		{50, 10, 0, 200, 52},     // twice the reference and 32
 		{50, 60, 0, 200, 100},    // the stage's limit
+		{50, 99, 0, 200, 100},    // with the end of the reference
+		{50, 100, 0, 200, 0},     // the end of the reference would be cut
 		{150, 20, 4096, 200, 48}, // what is left of the context
 		{150, 20, 180, 180, 28},  // of the model's
 		{150, 20, 170, 0, 0},     // the reference would not fit

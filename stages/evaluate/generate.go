@@ -153,18 +153,19 @@ func (e *evaluation) try(ctx context.Context, m *tested, adapter string, model o
 	return nil
 }
 
-// question asks for the answer of a test example, nil when it does not fit the context. An answer may
-// be twice as long as the reference, and somewhat more, but no longer than the stage allows: what goes
-// on beyond that is wrong anyway.
+// question asks for the answer of a test example, nil when prompt and reference do not fit the context,
+// or the reference with its end is longer than an answer may be: the reference itself would be cut then,
+// and scored low. An answer may be twice as long as the reference, and somewhat more: what goes on beyond
+// that is wrong anyway.
 func (e *evaluation) question(r table.Example, model ollama.Model, read *tokenizer.Tokenizer) *question {
 	q := &question{row: r, tokens: len(read.Encode(r.Prompt))}
 	reference := len(read.Encode(r.Completion))
 	context := model.Bounded(e.set.NumCtx)
-	room := context - q.tokens - 2 // a start token, and one to spare
+	room := min(context-q.tokens-2, e.set.NumPredict) // a start token, and one to spare
 	if room < reference+1 {
 		return nil
 	}
-	q.request = ollama.Request{Prompt: r.Prompt, Seed: e.set.Seed, Context: context, Predict: min(e.set.NumPredict, 2*reference+32, room)}
+	q.request = ollama.Request{Prompt: r.Prompt, Seed: e.set.Seed, Context: context, Predict: min(2*reference+32, room)}
 	return q
 }
 

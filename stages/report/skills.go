@@ -128,7 +128,7 @@ func (in *Input) evaluationTable() *Table {
 		Name:    "evaluation",
 		Title:   "Each task by every measure, without and with its own adapter",
 		Columns: []string{"model", "task", "examples", "measure", "without", "with", "gain"},
-		Notes:   []string{"Means over the test examples. cut: the share of answers that went on until they were stopped; a model that has learned where to end has 0."},
+		Notes:   []string{"Means over the test examples. An answer is stopped after twice the reference's tokens and 32, or at num_predict; cut is the share of those that were. Examples whose reference does not fit into that, or with the prompt into the context, are left out."},
 	}
 	for _, s := range skillsOf(in.Evaluation) {
 		for _, task := range s.tasks {
