@@ -110,6 +110,27 @@ func TestQuestions(t *testing.T) {
 	}
 }
 
+// TestLeftOut: what does not fit is counted for each model and adapter, and a task of which nothing is
+// left is not lost.
+func TestLeftOut(t *testing.T) {
+	e := &evaluation{work: &pipeline.Work{}, set: &settings{NumPredict: 5, NumCtx: 200}, asker: &answers.Asker{Server: experiment.Server{Concurrency: 1}}}
+	e.report.TooLong = map[string]map[string]int{}
+	long := &task{name: "ner", kind: tasks.Causal, rows: []table.Example{{ID: "a", Prompt: "x", Completion: "yyyyy"}, {ID: "b", Prompt: "x", Completion: "yyyyyy"}}}
+	for _, model := range []string{"m", "n"} {
+		for _, adapter := range []string{None, "ner"} {
+			if err := e.try(t.Context(), &tested{name: model}, adapter, ollama.Model{Name: model}, long, letters(t, false)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if e.report.TooLong["m"]["ner"] != 2 || e.report.TooLong["n"]["ner"] != 2 {
+		t.Errorf("left out are %v", e.report.TooLong)
+	}
+	if len(e.rows) != 4 || e.rows[1] != (table.Evaluation{Model: "m", Adapter: "ner", Task: "ner", Measure: "left_out", Value: 1}) {
+		t.Errorf("the rows are %+v", e.rows)
+	}
+}
+
 // TestStartToken: a server that reads a prompt without the start token its tokenizer has, or with one
 // that it has not, is found out.
 func TestStartToken(t *testing.T) {

@@ -117,12 +117,16 @@ func (e *evaluation) try(ctx context.Context, m *tested, adapter string, model o
 	for _, r := range t.rows {
 		q := e.question(r, model, read)
 		if q == nil {
-			if adapter == None {
-				e.report.TooLong[t.name]++
-			}
 			continue
 		}
 		asked = append(asked, q)
+	}
+	if left := len(t.rows) - len(asked); left > 0 {
+		if e.report.TooLong[m.name] == nil {
+			e.report.TooLong[m.name] = map[string]int{}
+		}
+		e.report.TooLong[m.name][t.name] = left // the same for each adapter
+		e.row(m.name, adapter, t, len(asked), "left_out", float64(left)/float64(len(t.rows)))
 	}
 	before := e.done + int64(len(t.rows)-len(asked))
 	// The longest first, so that what does not fit is found at once.
@@ -189,5 +193,5 @@ func (e *evaluation) texts(model, adapter string, t *task, asked []*question) {
 		return
 	}
 	e.score(model, adapter, t, len(asked), values)
-	e.rows = append(e.rows, table.Evaluation{Model: model, Adapter: adapter, Task: t.name, N: int64(len(asked)), Measure: "cut", Value: float64(cut) / float64(len(asked))})
+	e.row(model, adapter, t, len(asked), "cut", float64(cut)/float64(len(asked)))
 }

@@ -128,7 +128,7 @@ func (in *Input) evaluationTable() *Table {
 		Name:    "evaluation",
 		Title:   "Each task by every measure, without and with its own adapter",
 		Columns: []string{"model", "task", "examples", "measure", "without", "with", "gain"},
-		Notes:   []string{"Means over the test examples. An answer is stopped after twice the reference's tokens and 32, or at num_predict; cut is the share of those that were. Examples whose reference does not fit into that, or with the prompt into the context, are left out."},
+		Notes:   []string{"Means over the test examples. An answer is stopped after twice the reference's tokens and 32, or at num_predict; cut is the share of those that were. Examples whose reference does not fit into that, or with the prompt into the context, are left out; left_out is their share of the test examples."},
 	}
 	for _, s := range skillsOf(in.Evaluation) {
 		for _, task := range s.tasks {
