@@ -191,22 +191,27 @@ func (in *Input) predictionTable() (*Table, error) {
 	t := &Table{
 		Name:    "skill-prediction",
 		Title:   "Does nearness in weights predict transfer?",
-		Columns: []string{"model", "predictor", "tasks", "r", "p", "permutations"},
+		Columns: []string{"model", "predictor", "tasks", "r", "p", "p adjusted", "permutations"},
 		Notes: []string{
-			"r: rank correlation of the predictor with the score S(i, j) over all ordered pairs of different tasks, ranked within each task j (which of the other adapters does j better), so that easy and hard tasks count alike: 1 when the order is the same for every task. p: the share of permutations of the tasks for which r is at least as large, all of them up to 20 000, else 9999 drawn ones. Three tasks have six permutations: p cannot be small.",
+			"r: rank correlation of the predictor with the score S(i, j) over all ordered pairs of different tasks, ranked within each task j (which of the other adapters does j better), so that easy and hard tasks count alike: 1 when the order is the same for every task. p: the share of permutations of the tasks for which r is at least as large, all of them up to 20 000, else 9999 drawn ones. p adjusted holds the false discovery rate of this table (Benjamini and Hochberg). Three tasks have six permutations: p cannot be small.",
 		},
 	}
+	var p []float64
 	for _, s := range skillsOf(in.Evaluation) {
-		for _, p := range in.predictors(s.model) {
-			names, x, y := s.pairs(p)
+		for _, by := range in.predictors(s.model) {
+			names, x, y := s.pairs(by)
 			r, ok, err := stats.MantelRanks(x, y, uint64(in.Seed))
 			if err != nil {
-				return nil, fmt.Errorf("test whether %s predicts transfer of %s: %w", p.name, s.model, err)
+				return nil, fmt.Errorf("test whether %s predicts transfer of %s: %w", by.name, s.model, err)
 			}
 			if ok {
-				t.Rows = append(t.Rows, []Cell{text(s.model), text(p.name), integer(int64(len(names))), number(r.R), pValue(r.P), integer(int64(r.Permutations))})
+				t.Rows = append(t.Rows, []Cell{text(s.model), text(by.name), integer(int64(len(names))), number(r.R), pValue(r.P), {}, integer(int64(r.Permutations))})
+				p = append(p, r.P)
 			}
 		}
+	}
+	for i, v := range stats.BenjaminiHochberg(p) {
+		t.Rows[i][5] = pValue(v)
 	}
 	return t, nil
 }
