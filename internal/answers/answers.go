@@ -6,6 +6,7 @@
 package answers
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -37,8 +38,8 @@ type Asker struct {
 // serverPath is the name under which a stage's Resolve says how its server is asked.
 const serverPath = "server"
 
-// Where adds how the server is asked to the paths that a stage's Resolve returns: nothing of it bears on
-// the answers.
+// Where adds how the server is asked to the paths that a stage's Resolve returns: it should not bear on
+// the answers (see experiment.Server).
 func Where(paths map[string]string, s experiment.Server) error {
 	b, err := json.Marshal(s)
 	paths[serverPath] = string(b)
@@ -127,10 +128,10 @@ func (a *Asker) one(ctx context.Context, digest string, r ollama.Request) (*olla
 	name := hex.EncodeToString(sum[:])
 	path := filepath.Join(a.Folder, name[:2], name+".json")
 	if b, err := os.ReadFile(path); err == nil {
-		// A file that cannot be read is asked for again: it is a copy.
-		if json.Unmarshal(b, &k) == nil {
+		// What is not this request with an answer is asked for again: it is a copy.
+		if answer, ok := read(b, key); ok {
 			atomic.AddInt64(&a.Known, 1)
-			return &k.Answer, nil
+			return answer, nil
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read a kept answer: %w", err)
@@ -148,6 +149,20 @@ func (a *Asker) one(ctx context.Context, digest string, r ollama.Request) (*olla
 		return nil, fmt.Errorf("keep an answer: %w", err)
 	}
 	return answer, nil
+}
+
+// read is the answer in a file, if that holds the request of which key is the JSON.
+func read(b, key []byte) (*ollama.Response, bool) {
+	var k kept
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber() // a large seed stays what it is
+	if d.Decode(&k) != nil || k.Answer.DoneReason == "" {
+		return nil, false
+	}
+	answer := k.Answer
+	k.Answer = ollama.Response{} // as it was when the key was made
+	of, err := json.Marshal(k)
+	return &answer, err == nil && bytes.Equal(of, key)
 }
 
 // ask asks the server, again where that may help.

@@ -48,7 +48,7 @@ func said(text string) string {
 
 func questions(n int) (out []Question) {
 	for i := range n {
-		out = append(out, Question{Name: fmt.Sprint("question ", i), Request: ollama.Request{Prompt: fmt.Sprint("prompt ", i), Context: 64, Predict: 8}})
+		out = append(out, Question{Name: fmt.Sprint("question ", i), Request: ollama.Request{Prompt: fmt.Sprint("prompt ", i), Seed: 1<<62 + 1, Context: 64, Predict: 8}})
 	}
 	return out
 }
@@ -95,19 +95,27 @@ func TestAll(t *testing.T) {
 	other[0].Predict, other[1].Chat = 9, true
 	ask(model, other, 2, 0)
 
-	// A kept answer that is damaged is asked for again.
-	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		return os.WriteFile(path, []byte("{"), 0o666)
-	})
+	// A kept answer that is damaged, says nothing or is of another request is asked for again.
+	request := ollama.Request{Prompt: "prompt 99", Context: 64, Predict: 8}
+	stray, err := json.Marshal(kept{Model: "d1", Prompt: request.Prompt, Options: request.Options(), Answer: ollama.Response{Text: "of 99", DoneReason: ollama.DoneStop}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask(model, questions(3), 3, 0)
-	ask(model, questions(3), 0, 3)
-	if calls.Load() != 10+2+1+2+3 {
+	damages := []string{"{", "{}", string(stray)}
+	for _, content := range damages {
+		err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			return os.WriteFile(path, []byte(content), 0o666)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask(model, questions(3), 3, 0)
+		ask(model, questions(3), 0, 3)
+	}
+	if calls.Load() != 10+2+1+2+3*int64(len(damages)) {
 		t.Errorf("%d calls", calls.Load())
 	}
 }

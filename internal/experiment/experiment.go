@@ -281,7 +281,7 @@ type EvaluateWith struct {
 	Adapters   []string `yaml:"adapters" doc:"tasks whose adapters are tested; default all trained"`
 	Tasks      []string `yaml:"tasks" doc:"tasks they are tested on; default all trained"`
 	Documents  int      `yaml:"documents" doc:"test examples of each task, the first of the split; 0 for all" default:"0" min:"0"`
-	NumPredict int      `yaml:"num_predict" doc:"most tokens of an answer of a language model; longer ones are cut, and counted" default:"512" min:"1"`
+	NumPredict int      `yaml:"num_predict" doc:"most tokens of an answer of a language model; an answer is cut there, and an example whose reference is longer is left out and counted" default:"512" min:"1"`
 	NumCtx     int      `yaml:"num_ctx" doc:"tokens of prompt and answer together; no more than the model was trained on are used" default:"4096" min:"64"`
 	Server     Server   `yaml:"server" doc:"the Ollama server and how it is asked"`
 }

@@ -78,8 +78,16 @@ func (c *Client) CreateWithAdapter(ctx context.Context, name, from, gguf string)
 // create makes a model and loads it once, since the server looks no earlier whether it can; one that
 // cannot be loaded is removed.
 func (c *Client) create(ctx context.Context, r *api.CreateRequest) error {
-	if err := c.api.Create(ctx, r, func(api.ProgressResponse) error { return nil }); err != nil {
+	status := ""
+	err := c.api.Create(ctx, r, func(p api.ProgressResponse) error {
+		status = p.Status
+		return nil
+	})
+	if err != nil {
 		return c.fault(ctx, "create it", r.Model, err)
+	}
+	if status != "success" {
+		return c.brokenOff("create it", r.Model)
 	}
 	if err := c.load(ctx, r.Model); err != nil {
 		return errors.Join(err, c.Delete(context.WithoutCancel(ctx), r.Model))

@@ -2,12 +2,9 @@ package ollama
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/ollama/ollama/api"
-
-	"taskvec/internal/pipeline"
 )
 
 // A Request asks a model what it writes after a prompt: the likeliest token each time.
@@ -97,16 +94,23 @@ func (c *Client) generate(ctx context.Context, r Request) (*api.GenerateResponse
 		return nil, c.fault(ctx, "generate", r.Model, err)
 	}
 	if last == nil {
-		return nil, &pipeline.TryAgain{Err: errors.New("ollama model \"" + r.Model + "\": the server at " + c.host + " ended its answer before it began")}
+		return nil, c.brokenOff("generate", r.Model)
 	}
 	return last, nil
 }
 
 // load has the server load a model, which finds what does not fit together.
 func (c *Client) load(ctx context.Context, name string) error {
-	err := c.api.Generate(ctx, &api.GenerateRequest{Model: name, Raw: true}, func(api.GenerateResponse) error { return nil })
+	loaded := false
+	err := c.api.Generate(ctx, &api.GenerateRequest{Model: name, Raw: true}, func(g api.GenerateResponse) error {
+		loaded = g.Done
+		return nil
+	})
 	if err != nil {
 		return c.fault(ctx, "load it", name, err)
+	}
+	if !loaded {
+		return c.brokenOff("load it", name)
 	}
 	return nil
 }

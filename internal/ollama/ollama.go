@@ -139,7 +139,7 @@ func (c *Client) Delete(ctx context.Context, name string) error {
 const ended = "runner process has terminated"
 
 // passing are words of faults that may be gone next time.
-var passing = []string{"server busy", "requires more system memory", "signal: killed", "unexpected EOF", "timed out"}
+var passing = []string{"server busy", "requires more system memory", "signal: killed", "unexpected EOF", "unexpected end of JSON input", "connection reset", "timed out"}
 
 // refused are words of faults that are in the model, and what to say of them.
 var refused = []struct{ words, advice string }{
@@ -151,6 +151,12 @@ var refused = []struct{ words, advice string }{
 	{ended, "the server cannot run this model"},
 	{"does not support", "it cannot write text"},
 	{"invalid model name", "a name is letters, digits, - _ . with / and : between its parts"},
+}
+
+// brokenOff is the fault of an answer that the server ended, without an error, before it was complete: the
+// API takes that for an end.
+func (c *Client) brokenOff(doing, name string) error {
+	return &pipeline.TryAgain{Err: fmt.Errorf("ollama model %q: %s: the server at %s ended its answer too early", name, doing, c.host)}
 }
 
 // fault says what an error of the API means.

@@ -4,8 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -116,6 +121,38 @@ func TestBadRequests(t *testing.T) {
 		var bad *Error
 		if _, err := c.Generate(context.Background(), r); !errors.As(err, &bad) {
 			t.Errorf("%+v: %v, want an *Error", r, err)
+		}
+	}
+}
+
+// TestBrokenOff: a server that ends its answer in the middle, or before it began, is worth another try.
+func TestBrokenOff(t *testing.T) {
+	var body string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/api/blobs/"):
+		case r.URL.Path == "/api/generate" && strings.HasPrefix(body, `{"status"`):
+			// Created, and never loaded.
+		default:
+			fmt.Fprint(w, body)
+		}
+	}))
+	defer s.Close()
+	c, err := New(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "model.gguf")
+	if err := os.WriteFile(file, []byte("GGUF"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, body = range []string{"", `{"response": "a`, `{"status": "writing manifest"}`, `{"status": "success"}`} {
+		_, generated := c.Generate(t.Context(), Request{Model: "tiny", Prompt: "x", Context: 64, Predict: 1})
+		for doing, err := range map[string]error{"generate": generated, "load": c.load(t.Context(), "tiny"), "create": c.CreateFromGGUF(t.Context(), "tiny", file)} {
+			var again *pipeline.TryAgain
+			if !errors.As(err, &again) {
+				t.Errorf("%s, %q: %v, want a TryAgain", doing, body, err)
+			}
 		}
 	}
 }

@@ -124,6 +124,9 @@ func (k *Tokenizer) Merges() [][2]string {
 // cached is the longest word in bytes that Encode remembers.
 const cached = 64
 
+// Starts says whether a text begins with a special token, which Encode leaves out.
+func (k *Tokenizer) Starts() bool { return k.start }
+
 // Encode returns the ids of a text, without special tokens.
 func (k *Tokenizer) Encode(text string) []int32 {
 	for _, f := range k.normalize {

@@ -75,8 +75,8 @@ func basePath(model string) string { return "base/" + model }
 
 // A Report says how the models were tested, beside the scores.
 type Report struct {
-	Main    map[string]string `json:"main_measure"` // task → the measure that is its score
-	TooLong map[string]int    `json:"too_long"`     // task → test examples that do not fit the context: left out
+	Main    map[string]string         `json:"main_measure"` // task → the measure that is its score
+	TooLong map[string]map[string]int `json:"too_long"`     // model → task → test examples left out, as they do not fit the context or num_predict
 	// Untested are the classifiers, "MODEL ADAPTER", whose trainer did not say how it labels the test examples.
 	Untested []string `json:"untested"`
 }
@@ -117,7 +117,7 @@ func run(ctx context.Context, w *pipeline.Work) error {
 	if err != nil {
 		return err
 	}
-	e := &evaluation{work: w, set: &set, report: Report{Main: map[string]string{}, TooLong: map[string]int{}, Untested: []string{}}}
+	e := &evaluation{work: w, set: &set, report: Report{Main: map[string]string{}, TooLong: map[string]map[string]int{}, Untested: []string{}}}
 	for _, m := range models {
 		for _, t := range m.tasks {
 			e.report.Main[t.name] = measuresOf(t)[0].name
@@ -138,8 +138,10 @@ func run(ctx context.Context, w *pipeline.Work) error {
 		}
 	}
 	fmt.Fprintf(w.Log, "%d answers asked for, %d known\n", e.asker.Asked, e.asker.Known)
-	for _, name := range slices.Sorted(maps.Keys(e.report.TooLong)) {
-		fmt.Fprintf(w.Log, "%s: %d test examples left out, as they do not fit the context\n", name, e.report.TooLong[name])
+	for _, m := range slices.Sorted(maps.Keys(e.report.TooLong)) {
+		for _, t := range slices.Sorted(maps.Keys(e.report.TooLong[m])) {
+			fmt.Fprintf(w.Log, "%s, %s: %d test examples left out, as they do not fit the context or num_predict\n", m, t, e.report.TooLong[m][t])
+		}
 	}
 	main, err := json.Marshal(e.report.Main)
 	if err != nil {
@@ -269,11 +271,13 @@ func (e *evaluation) add(n int, note string) {
 
 // score adds the rows of one adapter on one task, its main measure once more as "score".
 func (e *evaluation) score(model, adapter string, t *task, n int, values []float64) {
-	row := func(measure string, v float64) {
-		e.rows = append(e.rows, table.Evaluation{Model: model, Adapter: adapter, Task: t.name, N: int64(n), Measure: measure, Value: v})
-	}
-	row("score", values[0])
+	e.row(model, adapter, t, n, "score", values[0])
 	for i, m := range measuresOf(t) {
-		row(m.name, values[i])
+		e.row(model, adapter, t, n, m.name, values[i])
 	}
+}
+
+// row adds one row.
+func (e *evaluation) row(model, adapter string, t *task, n int, measure string, v float64) {
+	e.rows = append(e.rows, table.Evaluation{Model: model, Adapter: adapter, Task: t.name, N: int64(n), Measure: measure, Value: v})
 }

@@ -1,14 +1,21 @@
 package evaluate
 
 import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"taskvec/internal/answers"
+	"taskvec/internal/experiment"
 	"taskvec/internal/ollama"
 	"taskvec/internal/pipeline"
 	"taskvec/internal/table"
+	"taskvec/internal/tokenizer"
 	"taskvec/stages/build"
 	"taskvec/tasks"
 )
@@ -54,12 +61,31 @@ func TestFrequent(t *testing.T) {
 	}
 }
 
-// TestQuestions: how long an answer may be, and what does not fit. Without a tokenizer a token counts
-// as three bytes.
+// letters is a tokenizer of x and y, whose texts begin with a start token or not.
+func letters(t *testing.T, starts bool) *tokenizer.Tokenizer {
+	t.Helper()
+	after := "null"
+	if starts {
+		after = `{"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]}`
+	}
+	file := filepath.Join(t.TempDir(), tokenizer.FileName)
+	text := `{"added_tokens": [{"id": 2, "content": "<s>", "special": true}], "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true},
+		"post_processor": ` + after + `, "model": {"type": "BPE", "vocab": {"x": 0, "y": 1}, "merges": []}}`
+	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	k, err := tokenizer.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// TestQuestions: how long an answer may be, and what does not fit.
 func TestQuestions(t *testing.T) {
 	e := &evaluation{set: &settings{NumPredict: 100, NumCtx: 200, Seed: 9}}
 	row := func(prompt, completion int) table.Example {
-		return table.Example{Prompt: strings.Repeat("x", 3*prompt), Completion: strings.Repeat("y", 3*completion)}
+		return table.Example{Prompt: strings.Repeat("x", prompt), Completion: strings.Repeat("y", completion)}
 	}
 	for _, c := range []struct {
 		prompt, completion, model int
@@ -67,17 +93,69 @@ func TestQuestions(t *testing.T) {
 	}{
 		{50, 10, 0, 200, 52},     // twice the reference and 32
 		{50, 60, 0, 200, 100},    // the stage's limit
+		{50, 99, 0, 200, 100},    // with the end of the reference
+		{50, 100, 0, 200, 0},     // the end of the reference would be cut
 		{150, 20, 4096, 200, 48}, // what is left of the context
 		{150, 20, 180, 180, 28},  // of the model's
 		{150, 20, 170, 0, 0},     // the reference would not fit
 		{300, 1, 0, 0, 0},
 	} {
-		q := e.question(row(c.prompt, c.completion), ollama.Model{Context: c.model}, nil)
+		q := e.question(row(c.prompt, c.completion), ollama.Model{Context: c.model}, letters(t, true))
 		switch {
 		case c.predict == 0 && q != nil:
 			t.Errorf("%+v: is asked: %+v", c, q.request)
 		case c.predict > 0 && (q == nil || q.request.Context != c.context || q.request.Predict != c.predict || q.request.Seed != 9 || q.request.Chat):
 			t.Errorf("%+v: %+v", c, q)
+		}
+	}
+}
+
+// TestLeftOut: what does not fit is counted for each model and adapter, and a task of which nothing is
+// left is not lost.
+func TestLeftOut(t *testing.T) {
+	e := &evaluation{work: &pipeline.Work{}, set: &settings{NumPredict: 5, NumCtx: 200}, asker: &answers.Asker{Server: experiment.Server{Concurrency: 1}}}
+	e.report.TooLong = map[string]map[string]int{}
+	long := &task{name: "ner", kind: tasks.Causal, rows: []table.Example{{ID: "a", Prompt: "x", Completion: "yyyyy"}, {ID: "b", Prompt: "x", Completion: "yyyyyy"}}}
+	for _, model := range []string{"m", "n"} {
+		for _, adapter := range []string{None, "ner"} {
+			if err := e.try(t.Context(), &tested{name: model}, adapter, ollama.Model{Name: model}, long, letters(t, false)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if e.report.TooLong["m"]["ner"] != 2 || e.report.TooLong["n"]["ner"] != 2 {
+		t.Errorf("left out are %v", e.report.TooLong)
+	}
+	if len(e.rows) != 4 || e.rows[1] != (table.Evaluation{Model: "m", Adapter: "ner", Task: "ner", Measure: "left_out", Value: 1}) {
+		t.Errorf("the rows are %+v", e.rows)
+	}
+}
+
+// TestStartToken: a server that reads a prompt without the start token its tokenizer has, or with one
+// that it has not, is found out.
+func TestStartToken(t *testing.T) {
+	for _, c := range []struct {
+		starts bool
+		counts int // by the server, of a prompt of four tokens
+		ok     bool
+	}{{true, 5, true}, {true, 4, false}, {true, 6, false}, {false, 4, true}, {false, 5, false}} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, `{"response": "y", "done": true, "done_reason": "stop", "prompt_eval_count": %d, "eval_count": 2}`, c.counts)
+		}))
+		defer s.Close()
+		client, err := ollama.New(s.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := &evaluation{
+			work: &pipeline.Work{}, set: &settings{NumPredict: 100, NumCtx: 200},
+			asker: &answers.Asker{Client: client, Folder: t.TempDir(), Server: experiment.Server{Concurrency: 1}},
+		}
+		asked := &task{name: "ner", kind: tasks.Causal, rows: []table.Example{{ID: "a", Prompt: "xxxx", Completion: "y"}}}
+		err = e.try(t.Context(), &tested{name: "m"}, None, ollama.Model{Name: "m"}, asked, letters(t, c.starts))
+		var bad *ollama.Error
+		if (err == nil) != c.ok || err != nil && !errors.As(err, &bad) {
+			t.Errorf("%+v: %v", c, err)
 		}
 	}
 }

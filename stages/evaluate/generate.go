@@ -5,9 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -24,15 +22,16 @@ import (
 // generate tests a language model and its adapters on an Ollama server. What it makes there, it
 // removes.
 func (e *evaluation) generate(ctx context.Context, m *tested) error {
-	read, err := tokenizer.Load(filepath.Join(m.base, tokenizer.FileName))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, tokenizer.ErrUnsupported) {
-		return err
-	}
 	name := e.serverName(m.name)
+	// It refuses a folder whose tokenizer cannot be read here.
 	if err := e.asker.Client.CreateFromFolder(ctx, name, m.base); err != nil {
 		return err
 	}
 	defer e.remove(ctx, name)
+	read, err := tokenizer.Load(filepath.Join(m.base, tokenizer.FileName))
+	if err != nil {
+		return err
+	}
 	base, err := e.asker.Client.Model(ctx, name)
 	if err != nil {
 		return err
@@ -107,7 +106,7 @@ func (e *evaluation) tryAll(ctx context.Context, m *tested, adapter string, mode
 // A question is a test example on its way to an answer.
 type question struct {
 	row     table.Example
-	tokens  int // of the prompt, by the trainer's tokenizer and without a start token; 0 when that cannot be read
+	tokens  int // of the prompt, by the trainer's tokenizer and without a start token
 	request ollama.Request
 	answer  ollama.Response
 }
@@ -118,12 +117,16 @@ func (e *evaluation) try(ctx context.Context, m *tested, adapter string, model o
 	for _, r := range t.rows {
 		q := e.question(r, model, read)
 		if q == nil {
-			if adapter == None {
-				e.report.TooLong[t.name]++
-			}
 			continue
 		}
 		asked = append(asked, q)
+	}
+	if left := len(t.rows) - len(asked); left > 0 {
+		if e.report.TooLong[m.name] == nil {
+			e.report.TooLong[m.name] = map[string]int{}
+		}
+		e.report.TooLong[m.name][t.name] = left // the same for each adapter
+		e.row(m.name, adapter, t, len(asked), "left_out", float64(left)/float64(len(t.rows)))
 	}
 	before := e.done + int64(len(t.rows)-len(asked))
 	// The longest first, so that what does not fit is found at once.
@@ -142,31 +145,31 @@ func (e *evaluation) try(ctx context.Context, m *tested, adapter string, model o
 	e.done += int64(len(t.rows))
 	for i, q := range ordered {
 		q.answer = got[i]
-		// Before the prompt a model's start token is read, where it has one.
-		if n := q.answer.PromptTokens - q.tokens; q.tokens > 0 && n != 0 && n != 1 {
-			return &ollama.Error{Model: model.Name, Msg: fmt.Sprintf("reads the prompt of example %s as %d tokens and the trainer as %d: the server's tokenizer is not the model's", q.row.ID, q.answer.PromptTokens, q.tokens)}
+		want := q.tokens
+		if read.Starts() {
+			want++
+		}
+		if n := q.answer.PromptTokens; n != want {
+			return &ollama.Error{Model: model.Name, Msg: fmt.Sprintf("reads the prompt of example %s as %d tokens and the trainer as %d, the start token included: the server's tokenizer is not the model's", q.row.ID, n, want)}
 		}
 	}
 	e.texts(m.name, adapter, t, asked)
 	return nil
 }
 
-// question asks for the answer of a test example, nil when it does not fit the context. An answer may
-// be twice as long as the reference, and somewhat more, but no longer than the stage allows: what goes
-// on beyond that is wrong anyway.
+// question asks for the answer of a test example, nil when prompt and reference do not fit the context,
+// or the reference with its end is longer than an answer may be: the reference itself would be cut then,
+// and scored low. An answer may be twice as long as the reference, and somewhat more: what goes on beyond
+// that is wrong anyway.
 func (e *evaluation) question(r table.Example, model ollama.Model, read *tokenizer.Tokenizer) *question {
-	q := &question{row: r}
-	prompt, reference := len(r.Prompt)/3, len(r.Completion)/3 // a token is rarely shorter than three bytes
-	if read != nil {
-		q.tokens = len(read.Encode(r.Prompt))
-		prompt, reference = q.tokens, len(read.Encode(r.Completion))
-	}
+	q := &question{row: r, tokens: len(read.Encode(r.Prompt))}
+	reference := len(read.Encode(r.Completion))
 	context := model.Bounded(e.set.NumCtx)
-	room := context - prompt - 2 // a start token, and one to spare
+	room := min(context-q.tokens-2, e.set.NumPredict) // a start token, and one to spare
 	if room < reference+1 {
 		return nil
 	}
-	q.request = ollama.Request{Prompt: r.Prompt, Seed: e.set.Seed, Context: context, Predict: min(e.set.NumPredict, 2*reference+32, room)}
+	q.request = ollama.Request{Prompt: r.Prompt, Seed: e.set.Seed, Context: context, Predict: min(2*reference+32, room)}
 	return q
 }
 
@@ -190,5 +193,5 @@ func (e *evaluation) texts(model, adapter string, t *task, asked []*question) {
 		return
 	}
 	e.score(model, adapter, t, len(asked), values)
-	e.rows = append(e.rows, table.Evaluation{Model: model, Adapter: adapter, Task: t.name, N: int64(len(asked)), Measure: "cut", Value: float64(cut) / float64(len(asked))})
+	e.row(model, adapter, t, len(asked), "cut", float64(cut)/float64(len(asked)))
 }

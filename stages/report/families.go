@@ -14,12 +14,14 @@ func (in *Input) clusterTable() (*Table, error) {
 		Title: "Do families cluster? Do measures agree?",
 		Notes: []string{
 			"Within and between: mean T̄ of pairs of one family and of two. p: the share of relabellings of the tasks for which between − within is at least as large, all of them up to 20 000, else 9999 drawn ones; p adjusted holds the false discovery rate of this table (Benjamini and Hochberg). With few tasks p cannot be small: the number of relabellings is its resolution.",
-			"Mantel r: correlation of the measure's T̄ with that of the Grassmann distance of the column spaces over all pairs of tasks; its p is by permutation of the tasks.",
+			"Mantel r: correlation of the measure's T̄ with that of the Grassmann distance of the column spaces over all pairs of tasks; its p is by permutation of the tasks, and adjusted in the same way over this column.",
 		},
-		Columns: []string{"model", "measure", "within", "between", "p", "p adjusted", "relabellings", "Mantel r", "Mantel p"},
+		Columns: []string{"model", "measure", "within", "between", "p", "p adjusted", "relabellings", "Mantel r", "Mantel p", "Mantel p adjusted"},
 	}
 	var p []float64
 	var tested []int // rows with a p
+	var mantel []float64
+	var agreeing []int // rows with a Mantel p
 	for _, model := range in.Results.Models {
 		grassmann, hasGrassmann := in.Results.Distance(model, "grassmann")
 		for _, d := range distances {
@@ -46,6 +48,7 @@ func (in *Input) clusterTable() (*Table, error) {
 				}
 				if agrees {
 					row[7], row[8] = number(r.R), pValue(r.P)
+					mantel, agreeing = append(mantel, r.P), append(agreeing, len(t.Rows))
 				}
 			}
 			if clusters || agrees {
@@ -55,6 +58,9 @@ func (in *Input) clusterTable() (*Table, error) {
 	}
 	for i, v := range stats.BenjaminiHochberg(p) {
 		t.Rows[tested[i]][5] = pValue(v)
+	}
+	for i, v := range stats.BenjaminiHochberg(mantel) {
+		t.Rows[agreeing[i]][9] = pValue(v)
 	}
 	return in.finish(t), nil
 }

@@ -40,8 +40,8 @@ func TestFamilies(t *testing.T) {
 	}
 	for file, lines := range map[string][]string{
 		"families.md": {
-			"| m | Grassmann distance of the column spaces | 1.000 | 8.000 | 0.3333 | 0.5000 | 6 |  |  |\n",
-			"| m | cosine distance | 0.938 | 0.500 | 1.0000 | 1.0000 | 6 | -1.000 | 1.0000 |\n",
+			"| m | Grassmann distance of the column spaces | 1.000 | 8.000 | 0.3333 | 0.5000 | 6 |  |  |  |\n",
+			"| m | cosine distance | 0.938 | 0.500 | 1.0000 | 1.0000 | 6 | -1.000 | 1.0000 | 1.0000 |\n",
 			"| m | L2 (Frobenius) distance | 2.000 | 16.000 | 0.3333 | 0.5000 | 6 | 1.000 | 0.0",
 		},
 		// The middle is 4.4; the farthest from it, first-10pct-words by 4.6, is positive.

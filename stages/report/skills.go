@@ -128,7 +128,7 @@ func (in *Input) evaluationTable() *Table {
 		Name:    "evaluation",
 		Title:   "Each task by every measure, without and with its own adapter",
 		Columns: []string{"model", "task", "examples", "measure", "without", "with", "gain"},
-		Notes:   []string{"Means over the test examples. cut: the share of answers that went on until they were stopped; a model that has learned where to end has 0."},
+		Notes:   []string{"Means over the test examples. An answer is stopped after twice the reference's tokens and 32, or at num_predict; cut is the share of those that were. Examples whose reference does not fit into that, or with the prompt into the context, are left out; left_out is their share of the test examples."},
 	}
 	for _, s := range skillsOf(in.Evaluation) {
 		for _, task := range s.tasks {
@@ -191,22 +191,27 @@ func (in *Input) predictionTable() (*Table, error) {
 	t := &Table{
 		Name:    "skill-prediction",
 		Title:   "Does nearness in weights predict transfer?",
-		Columns: []string{"model", "predictor", "tasks", "r", "p", "permutations", "ranked"},
+		Columns: []string{"model", "predictor", "tasks", "r", "p", "p adjusted", "permutations", "ranked"},
 		Notes: []string{
-			"r: rank correlation of the predictor with the score S(i, j) over all ordered pairs of different tasks, ranked within each task j (which of the other adapters does j better), so that easy and hard tasks count alike: 1 when the order is the same for every task. p: the share of permutations of the tasks for which r is at least as large, all of them up to 20 000, else 9999 drawn ones. Three tasks have six permutations: p cannot be small. ranked: the tasks j that count; where the predictor or the score is the same for all other adapters there is no order.",
+			"r: rank correlation of the predictor with the score S(i, j) over all ordered pairs of different tasks, ranked within each task j (which of the other adapters does j better), so that easy and hard tasks count alike: 1 when the order is the same for every task. p: the share of permutations of the tasks for which r is at least as large, all of them up to 20 000, else 9999 drawn ones. p adjusted holds the false discovery rate of this table (Benjamini and Hochberg). Three tasks have six permutations: p cannot be small. ranked: the tasks j that count; where the predictor or the score is the same for all other adapters there is no order.",
 		},
 	}
+	var p []float64
 	for _, s := range skillsOf(in.Evaluation) {
-		for _, p := range in.predictors(s.model) {
-			names, x, y := s.pairs(p)
+		for _, by := range in.predictors(s.model) {
+			names, x, y := s.pairs(by)
 			r, ranked, ok, err := stats.MantelRanks(x, y, uint64(in.Seed))
 			if err != nil {
-				return nil, fmt.Errorf("test whether %s predicts transfer of %s: %w", p.name, s.model, err)
+				return nil, fmt.Errorf("test whether %s predicts transfer of %s: %w", by.name, s.model, err)
 			}
 			if ok {
-				t.Rows = append(t.Rows, []Cell{text(s.model), text(p.name), integer(int64(len(names))), number(r.R), pValue(r.P), integer(int64(r.Permutations)), integer(int64(ranked))})
+				t.Rows = append(t.Rows, []Cell{text(s.model), text(by.name), integer(int64(len(names))), number(r.R), pValue(r.P), {}, integer(int64(r.Permutations)), integer(int64(ranked))})
+				p = append(p, r.P)
 			}
 		}
+	}
+	for i, v := range stats.BenjaminiHochberg(p) {
+		t.Rows[i][5] = pValue(v)
 	}
 	return t, nil
 }

@@ -70,7 +70,7 @@ func TestSkills(t *testing.T) {
 		t.Fatalf("predictions are %+v", predicted.Rows)
 	}
 	for _, row := range predicted.Rows {
-		if row[3].Number < 1-1e-12 || row[5].Number != 6 || row[4].Number > 0.5 || row[6].Number != 3 {
+		if row[3].Number < 1-1e-12 || row[6].Number != 6 || row[4].Number > 0.5 || row[5].Number != predicted.Rows[0][4].Number || row[7].Number != 3 {
 			t.Errorf("prediction %+v, want r 1 of 6 permutations and 3 tasks ranked", row)
 		}
 	}
