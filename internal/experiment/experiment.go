@@ -221,7 +221,9 @@ type BuildWith struct {
 	Tasks []string `yaml:"tasks" json:"tasks" doc:"tasks to build; each becomes a job" required:"true"`
 }
 
-// Server says where an Ollama server is and how it is asked: nothing of it bears on what comes back.
+// Server says where an Ollama server is and how it is asked. It should not bear on what comes back, and is
+// in no job's key; but requests at once and threads change the order in which the server adds, and of two
+// tokens that are nearly as likely the other one may come.
 type Server struct {
 	Host        string `yaml:"host" doc:"its address, such as http://127.0.0.1:11434; default what OLLAMA_HOST says, else that one; ${VAR} is replaced from the environment" env:"true"`
 	Concurrency int    `yaml:"concurrency" doc:"requests sent at once" default:"2" min:"1" max:"1000"`

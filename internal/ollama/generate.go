@@ -16,7 +16,7 @@ type Request struct {
 	Context int      // tokens of prompt and answer together (num_ctx)
 	Predict int      // tokens of the answer at most (num_predict)
 	Stop    []string // texts that end the answer and are left out of it
-	Threads int      // of the server for this model; 0 for its own choice. It bears on the time alone
+	Threads int      // of the server for this model; 0 for its own choice. It should bear on the time alone
 }
 
 // Options are the options that the server gets: every one that bears on the answer, so that none comes
