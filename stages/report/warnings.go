@@ -6,6 +6,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"taskvec/internal/experiment"
+	"taskvec/stages/evaluate"
 )
 
 // drivenBySize is the correlation of raw L_1 with the source's size from which on a report warns.
@@ -28,7 +29,29 @@ func (in *Input) warningsTable() *Table {
 			add(model, task, deficient)
 		}
 	}
+	for _, s := range skillsOf(in.Evaluation) {
+		add(s.model, "skill", s.floorWarning())
+	}
 	return in.finish(t)
+}
+
+// floor is the score below which a model cannot be said to do a task.
+const floor = 0.05
+
+// floorWarning says so when no adapter of a model does any task, "" otherwise.
+func (s *skills) floorWarning() string {
+	best, tested := 0.0, false
+	for _, a := range s.adapters {
+		for _, task := range s.tasks {
+			if v, ok := s.score(a, task); ok && a != evaluate.None {
+				best, tested = max(best, v), true
+			}
+		}
+	}
+	if !tested || best >= floor {
+		return ""
+	}
+	return fmt.Sprintf("no adapter scores more than %.3f on any task: the model cannot do them, and the order of its skills, shares of gains and correlations with them are chance.", best)
 }
 
 // sizeWarning says so when raw L_1 follows the size of the source adapter, "" otherwise.

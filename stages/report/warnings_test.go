@@ -21,6 +21,17 @@ func TestWarnings(t *testing.T) {
 				in.Similarity = append(in.Similarity, table.Similarity{Model: "m", TaskI: "ner", TaskJ: "sum", Module: "q_proj", Side: "row", Measure: measure, Value: v})
 			}
 		}, []string{"m,row spaces,on the row side tasks are on average 25 %"}},
+		"floor": {func(in *Input) {
+			for _, model := range []string{"able", "unable"} {
+				for task, v := range map[string]float64{"ner": 0.01, "sum": 0.04} {
+					if model == "able" {
+						v *= 2
+					}
+					in.Evaluation = append(in.Evaluation, table.Evaluation{Model: model, Adapter: "none", Task: task, Measure: "score", Value: 0.2, N: 9},
+						table.Evaluation{Model: model, Adapter: task, Task: task, Measure: "score", Value: v, N: 9})
+				}
+			}
+		}, []string{"unable,skill,no adapter scores more than 0.040 on any task"}},
 		// Sizes are 1, 2 and 3; L_1 of every pair is that of its source.
 		"size": {func(in *Input) {
 			for k, p := range in.Projection {
