@@ -83,5 +83,15 @@ func (e *evaluation) labelled(model, adapter string, t *task, labels []int) {
 		values = append(values, m.labels(reference, labels))
 	}
 	e.score(model, adapter, t, len(t.rows), values)
+	if adapter != None {
+		main, most := measuresOf(t)[0].labels, frequent(t.train)
+		e.gain(model, adapter, t, len(t.rows), func(sample []int) float64 {
+			r, l := make([]int, len(sample)), make([]int, len(sample))
+			for k, i := range sample {
+				r[k], l[k] = reference[i], labels[i]
+			}
+			return main(r, l) - main(r, slices.Repeat([]int{most}, len(sample)))
+		})
+	}
 	e.add(len(t.rows), adapter+" on "+t.name)
 }

@@ -106,6 +106,7 @@ type task struct {
 	rows     []table.Example // tested on
 	test     int             // examples of the test split, of which rows may be the first alone
 	train    []table.Example
+	none     []float64 // scores of rows that were asked, by the model under test without an adapter
 }
 
 func run(ctx context.Context, w *pipeline.Work) error {

@@ -3,6 +3,7 @@ package evaluate
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -187,5 +188,25 @@ func TestNoTestExamples(t *testing.T) {
 	}
 	if _, err := readTask(pipeline.Input{Dir: dir}, 0); err == nil {
 		t.Error("a missing file is accepted")
+	}
+}
+
+// TestGain: the interval of a gain that is the same for every example is that gain; one of a half that is
+// 1 and a half −1 holds 0, about ±1.96/√n wide.
+func TestGain(t *testing.T) {
+	for _, c := range []struct {
+		gains     func(i int) float64
+		low, high float64
+	}{{func(int) float64 { return 0.25 }, 0.25, 0.25}, {func(i int) float64 { return float64(2*(i%2) - 1) }, -0.196, 0.196}} {
+		e := &evaluation{set: &settings{Seed: 1}}
+		e.gain("m", "ner", &task{name: "ner"}, 100, func(sample []int) (g float64) {
+			for _, i := range sample {
+				g += c.gains(i) / 100
+			}
+			return g
+		})
+		if len(e.rows) != 2 || math.Abs(e.rows[0].Value-c.low) > 0.03 || math.Abs(e.rows[1].Value-c.high) > 0.03 {
+			t.Errorf("%+v, want from %v to %v", e.rows, c.low, c.high)
+		}
 	}
 }

@@ -178,9 +178,14 @@ func (e *evaluation) texts(model, adapter string, t *task, asked []*question) {
 	measures := measuresOf(t)
 	values := make([]float64, len(measures))
 	cut := 0
-	for _, q := range asked {
+	scores := make([]float64, len(asked))
+	for k, q := range asked {
 		for i, m := range measures {
-			values[i] += m.text(q.row.Completion, q.answer.Text) / float64(len(asked))
+			v := m.text(q.row.Completion, q.answer.Text)
+			values[i] += v / float64(len(asked))
+			if i == 0 {
+				scores[k] = v
+			}
 		}
 		if q.answer.DoneReason != ollama.DoneStop {
 			cut++
@@ -193,5 +198,15 @@ func (e *evaluation) texts(model, adapter string, t *task, asked []*question) {
 		return
 	}
 	e.score(model, adapter, t, len(asked), values)
+	if adapter == None {
+		t.none = scores
+	} else {
+		e.gain(model, adapter, t, len(asked), func(sample []int) (g float64) {
+			for _, i := range sample {
+				g += (scores[i] - t.none[i]) / float64(len(sample))
+			}
+			return g
+		})
+	}
 	e.row(model, adapter, t, len(asked), "cut", float64(cut)/float64(len(asked)))
 }

@@ -75,7 +75,13 @@ func (in *Input) skillTables() []*Table {
 			Name:    fileName("transfer", s.model),
 			Title:   titleOf("transfer: share of task j's own gain that the adapter of task i brings", s.model),
 			Columns: append([]string{"adapter"}, s.tasks...),
-			Notes:   []string{fmt.Sprintf("(S(i, j) − S(none, j)) / (S(j, j) − S(none, j)), S the score: 1 on the diagonal, 0 for no help, below 0 for harm. Columns whose own adapter gains less than %g are left empty.", leastGain)},
+			Notes:   []string{fmt.Sprintf("(S(i, j) − S(none, j)) / (S(j, j) − S(none, j)), S the score: 1 on the diagonal, 0 for no help, below 0 for harm. Columns whose own adapter gains less than %g, or no more than chance (the interval of its gain reaches 0), are left empty.", leastGain)},
+		}
+		gains := &Table{
+			Name:    fileName("gain", s.model),
+			Title:   titleOf("gain: what the adapter of task i adds to the score of task j", s.model),
+			Columns: []string{"adapter", "task", "examples", "gain", "low", "high"},
+			Notes:   []string{"S(i, j) − S(none, j), and its 95 % interval by the paired bootstrap over the test examples (of several seeds the mean ends); what another training would give is not in it."},
 		}
 		for _, a := range s.adapters {
 			row, share := []Cell{text(a)}, []Cell{text(a)}
@@ -86,10 +92,14 @@ func (in *Input) skillTables() []*Table {
 					cell = number(v)
 				}
 				none, okNone := s.score(evaluate.None, task)
-				if own, okOwn := s.score(task, task); ok && okNone && okOwn && own-none >= leastGain {
+				if own, okOwn := s.score(task, task); ok && okNone && okOwn && own-none >= leastGain && s.beyondChance(task) {
 					rel = number((v - none) / (own - none))
 				}
 				row, share = append(row, cell), append(share, rel)
+				low, okLow := s.value(a, task, evaluate.GainLow)
+				if high, okHigh := s.value(a, task, evaluate.GainHigh); ok && okNone && okLow && okHigh {
+					gains.Rows = append(gains.Rows, []Cell{text(a), text(task), integer(s.n[task]), difference(v - none), difference(low), difference(high)})
+				}
 			}
 			t.Rows = append(t.Rows, row)
 			if a != evaluate.None {
@@ -97,8 +107,17 @@ func (in *Input) skillTables() []*Table {
 			}
 		}
 		out = append(out, t, relative)
+		if len(gains.Rows) > 0 {
+			out = append(out, gains)
+		}
 	}
 	return out
+}
+
+// beyondChance says whether the interval of a task's own gain, where there is one, lies above 0.
+func (s *skills) beyondChance(task string) bool {
+	low, ok := s.value(task, task, evaluate.GainLow)
+	return !ok || low > 0
 }
 
 // leastGain is how much an adapter must gain on its own task for shares of it to mean anything.
@@ -134,7 +153,7 @@ func (in *Input) evaluationTable() *Table {
 		for _, task := range s.tasks {
 			var measures []string
 			for _, r := range in.Evaluation {
-				if r.Model == s.model && r.Task == task && r.Measure != "score" && !slices.Contains(measures, r.Measure) {
+				if r.Model == s.model && r.Task == task && r.Measure != "score" && r.Measure != evaluate.GainLow && r.Measure != evaluate.GainHigh && !slices.Contains(measures, r.Measure) {
 					measures = append(measures, r.Measure)
 				}
 			}

@@ -110,3 +110,18 @@ func TestSkillsWithGaps(t *testing.T) {
 		t.Fatal(figures, err)
 	}
 }
+
+// TestGains: an own gain whose interval reaches 0 has no shares; the table of gains has it with its interval.
+func TestGains(t *testing.T) {
+	in := tested()
+	for measure, v := range map[string]float64{"gain_low": -0.1, "gain_high": 0.9} {
+		in.Evaluation = append(in.Evaluation, table.Evaluation{Model: "m", Adapter: "sum", Task: "sum", N: 20, Measure: measure, Value: v})
+	}
+	tables := in.skillTables()
+	if row := tables[1].Rows[0]; row[2] != (Cell{}) || row[1].Number != 1 {
+		t.Errorf("the shares are %+v, want none of sum", row)
+	}
+	if len(tables) != 3 || len(tables[2].Rows) != 1 || tables[2].Rows[0][4].Number != -0.1 || tables[2].Rows[0][5].Number != 0.9 {
+		t.Errorf("the gains are %+v", tables[2:])
+	}
+}
