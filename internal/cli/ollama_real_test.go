@@ -46,7 +46,7 @@ func TestRealOllama(t *testing.T) {
 		"corpus.split={train: 10, validation: 4, test: 4}",
 		"stages.base.with.epochs=4", "stages.train.with.epochs=2", "stages.train-classifiers.with.epochs=1",
 		"stages.teacher.with.model=teacher", "stages.teacher.with.server.threads=1", "stages.teacher.with.num_ctx=1024",
-		"stages.skills.with.server.threads=1", "stages.skills.with.documents=2", "stages.skills.with.num_predict=24",
+		"stages.skills.with.server.threads=1", "stages.skills.with.documents=2", "stages.skills.with.num_predict=2048",
 		"stages.teacher.retry.limit=0", "stages.skills.retry.limit=0",
 	} {
 		run = append(run, "--set", set)

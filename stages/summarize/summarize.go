@@ -69,8 +69,7 @@ type Report struct {
 	Summaries int            `json:"summaries"`
 	Again     int            `json:"asked_again"` // as the first summary was too short, too long or cut
 	// OffLength are the documents whose summary is too short or too long nevertheless, Cut those whose
-	// summary ends where the server stopped it, Empty those for which nothing was written, or one
-	// token again and again: they have none.
+	// summary ends where the server stopped it, Empty those for which nothing was written: they have none.
 	OffLength []Length `json:"off_length"`
 	Cut       []string `json:"cut"`
 	Empty     []string `json:"empty"`
@@ -108,10 +107,10 @@ func (d *draft) fits() bool { return d.summary != "" && d.off() <= max(d.target/
 func (d *draft) ended() bool { return d.answer.DoneReason == ollama.DoneStop }
 
 // take takes an answer as the draft's summary if it is better than the one it has: an answer that ended
-// before one that was cut, then the nearer length. What a server gave up on is none.
+// before one that was cut or given up on, then the nearer length.
 func (d *draft) take(answer ollama.Response) {
 	text := plain(answer.Text)
-	if text == "" || answer.DoneReason == ollama.DoneRepeat {
+	if text == "" {
 		return
 	}
 	ended := answer.DoneReason == ollama.DoneStop

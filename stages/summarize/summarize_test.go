@@ -81,7 +81,7 @@ func TestRequests(t *testing.T) {
 }
 
 // TestTake: of two answers the one that ended is taken, whatever its length, then the nearer one; what the
-// server gave up on is no summary.
+// server gave up on counts as cut.
 func TestTake(t *testing.T) {
 	answer := func(words int, reason string) ollama.Response {
 		return ollama.Response{Text: strings.Repeat("word ", words), DoneReason: reason}
@@ -96,7 +96,7 @@ func TestTake(t *testing.T) {
 		{answer(20, ollama.DoneStop), answer(15, ollama.DoneStop), 15, true},
 		{answer(15, ollama.DoneLength), answer(20, ollama.DoneLength), 15, false},
 		{answer(20, ollama.DoneStop), answer(10, ollama.DoneRepeat), 20, true},
-		{answer(10, ollama.DoneRepeat), answer(0, ollama.DoneStop), 0, false},
+		{answer(10, ollama.DoneRepeat), answer(0, ollama.DoneStop), 10, false},
 	} {
 		d := draft{target: 10}
 		d.take(c.first)
