@@ -7,7 +7,7 @@ CACHE       ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/taskvec
 .PHONY: test test-real test-argo lint bench bench-compare bench-readers bench-trainer conformance generate smollm2
 
 test: ## every test that needs Go alone
-	$(GO) test -timeout 30m $(TESTFLAGS) ./...
+	$(GO) test -vet=off -timeout 30m $(TESTFLAGS) ./... # lint vets
 
 test-real: ## the tests that need real parts: PEFT, NumPy, a browser, podman, Kubernetes with Argo, installed by the script
 	.ci/test-real

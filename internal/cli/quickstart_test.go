@@ -119,7 +119,7 @@ func TestQuickstart(t *testing.T) {
 }
 
 // short makes the quickstart's trainings as short as they can be.
-var short = []string{"--set", "stages.base.with.epochs=1", "--set", "stages.train.with.epochs=2", "--set", "stages.train-classifiers.with.epochs=1"}
+var short = []string{"--set", "corpus.split={train: 12, validation: 3, test: 3}", "--set", "stages.base.with.epochs=1", "--set", "stages.train.with.epochs=2", "--set", "stages.train-classifiers.with.epochs=1"}
 
 // TestKilledRun kills a run with SIGKILL in the middle of a training and runs it again: finished
 // jobs are not done again, and the bytes are those of an undisturbed run with another number of
