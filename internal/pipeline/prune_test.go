@@ -6,17 +6,24 @@ import (
 	"testing"
 )
 
-// TestPruneLeavesHeld leaves alone what somebody works on and what that reads, dry or not, and takes it
-// afterwards.
-func TestPruneLeavesHeld(t *testing.T) {
+// outdated runs a plan and returns the workspace, that plan, and the one that a raised version makes of
+// it, which needs none of its results.
+func outdated(t *testing.T) (w Workspace, old, now *Plan) {
+	t.Helper()
 	kinds := arithmetic(nil)
-	w := Workspace{Dir: t.TempDir()}
-	old := plan(t, chain("a"), kinds)
+	w = Workspace{Dir: t.TempDir()}
+	old = plan(t, chain("a"), kinds)
 	if err := (&Runner{Workspace: w, Jobs: 1}).Run(context.Background(), old); err != nil {
 		t.Fatal(err)
 	}
 	kinds[0].Version++
-	now := plan(t, chain("a"), kinds)
+	return w, old, plan(t, chain("a"), kinds)
+}
+
+// TestPruneLeavesHeld leaves alone what somebody works on and what that reads, dry or not, and takes it
+// afterwards.
+func TestPruneLeavesHeld(t *testing.T) {
+	w, old, now := outdated(t)
 	prune := func(dry bool, want ...string) {
 		t.Helper()
 		removed, err := w.Prune(context.Background(), now, dry)
@@ -60,14 +67,7 @@ func TestPruneLeavesHeld(t *testing.T) {
 
 // TestPruneWaits removes nothing while a runner notes what its plan refers to.
 func TestPruneWaits(t *testing.T) {
-	kinds := arithmetic(nil)
-	w := Workspace{Dir: t.TempDir()}
-	old := plan(t, chain("a"), kinds)
-	if err := (&Runner{Workspace: w, Jobs: 1}).Run(context.Background(), old); err != nil {
-		t.Fatal(err)
-	}
-	kinds[0].Version++
-	now := plan(t, chain("a"), kinds)
+	w, _, now := outdated(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	err := w.exclusively(context.Background(), "chain", func() error {
