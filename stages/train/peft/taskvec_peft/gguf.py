@@ -8,8 +8,22 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import gguf
 import torch
 import transformers
+from tokenizers import pre_tokenizers
+
+
+def words(kind: str) -> pre_tokenizers.PreTokenizer:
+    """How a file of this tokenizer.ggml.pre cuts text into words: transformers takes GPT-2's for all."""
+    gpt2 = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    if kind == "gpt-2":
+        return gpt2
+    if kind == "smollm":
+        return pre_tokenizers.Sequence(
+            [pre_tokenizers.Digits(individual_digits=True), gpt2]
+        )
+    raise SystemExit(f"tokenizer.ggml.pre is {kind!r}: smollm and gpt-2 are known here")
 
 
 def convert(source: Path, folder: Path) -> None:
@@ -22,6 +36,8 @@ def convert(source: Path, folder: Path) -> None:
         where, gguf_file=name, dtype=torch.float32
     )
     tokenizer = transformers.AutoTokenizer.from_pretrained(where, gguf_file=name)
+    kind = gguf.GGUFReader(source).fields["tokenizer.ggml.pre"].contents()
+    tokenizer.backend_tokenizer.pre_tokenizer = words(kind)
     # What is left of the quantisation would make the folder claim to be quantised.
     model.hf_quantizer = None
     del model.config.quantization_config
