@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"runtime/debug"
 	"slices"
 	"text/tabwriter"
 
@@ -61,9 +60,6 @@ func runCorpus(e *env, paths []string, open func(string) (*datasets.Corpus, erro
 		}
 		corpora = append(corpora, c)
 	}
-	// Little of the corpus is in memory at a time, so that collecting it four times as seldom costs
-	// some megabytes and saves a fifth of the time.
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	n, err := datasets.Count(corpora...)
 	if err != nil {
 		return err
