@@ -6,7 +6,7 @@ import (
 )
 
 // inOrder gives each unit to work, several at a time, and what work returns to take, one after
-// the other in the order of the units. Results wait for their turn in a window of twice as many as
+// the other in the order of the units. Results wait for their turn in a window of four times as many as
 // there are processors, which is all that is held at a time. It ends with the first error in that
 // order.
 func inOrder[T any](units iter.Seq2[Unit, error], work func(Unit) (T, error), take func(T) error) error {
@@ -19,7 +19,7 @@ func inOrder[T any](units iter.Seq2[Unit, error], work func(Unit) (T, error), ta
 		value T
 		err   error
 	}
-	window := make(chan chan result, 2*runtime.GOMAXPROCS(0))
+	window := make(chan chan result, 4*runtime.GOMAXPROCS(0))
 	stop := make(chan struct{})
 	go func() {
 		defer close(window)

@@ -58,7 +58,7 @@ func TestUnits(t *testing.T) {
 	if counts.Files != 4*n || counts.Documents != n || counts.Tokens != n*(n-1)/2 || len(counts.Problems) != 3*n {
 		t.Errorf("%d files, %d documents, %d tokens, %d problems", counts.Files, counts.Documents, counts.Tokens, len(counts.Problems))
 	}
-	if limit := int64(2*runtime.GOMAXPROCS(0) + 2); most.Load() > limit || most.Load() < 2 {
+	if limit := int64(4*runtime.GOMAXPROCS(0) + 2); most.Load() > limit || most.Load() < 2 {
 		t.Errorf("%d units were in flight, want 2 to %d", most.Load(), limit)
 	}
 	digest, err := c.Digest()
