@@ -3,6 +3,8 @@ package datasets
 import (
 	"iter"
 	"runtime"
+
+	"taskvec/internal/heap"
 )
 
 // inOrder gives each unit to work, several at a time, and what work returns to take, one after
@@ -10,11 +12,7 @@ import (
 // there are processors, which is all that is held at a time. It ends with the first error in that
 // order.
 func inOrder[T any](units iter.Seq2[Unit, error], work func(Unit) (T, error), take func(T) error) error {
-	// Few documents live at a time, and not for long: the garbage collector, whose heap is then its smallest,
-	// 4 MB, would stop every processor each few milliseconds. Memory that nothing touches, and that the
-	// system therefore need not provide, counts as heap and makes it wait for as much garbage again.
-	room := make([]byte, 16<<20)
-	defer runtime.KeepAlive(room)
+	defer heap.Room(16 << 20)() // few documents live at a time, and not for long
 	type result struct {
 		value T
 		err   error

@@ -26,6 +26,7 @@ var layers = [][]string{
 	{"taskvec/datasets/sample/notation"},
 	{"taskvec/datasets/sample", "taskvec/datasets/ontonotes"},
 	{"taskvec/datasets", "taskvec/internal/score", "taskvec/internal/subspace", "taskvec/internal/stats", "taskvec/internal/tokenizer"},
+	{"taskvec/internal/heap"},
 }
 
 // sameLayer are the imports within a layer.

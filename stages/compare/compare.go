@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"taskvec/internal/adapter"
+	"taskvec/internal/heap"
 	"taskvec/internal/subspace"
 	"taskvec/internal/table"
 	"taskvec/stages/collect"
@@ -40,6 +41,7 @@ func Adapters(ctx context.Context, dirs, measures []string, base string, progres
 	if len(dirs) < 2 {
 		return nil, errors.New("a comparison takes two adapters or more")
 	}
+	defer heap.Room(32 << 20)()
 	sources, err := collect.Folders(dirs)
 	if err != nil {
 		return nil, err

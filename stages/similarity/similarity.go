@@ -202,7 +202,9 @@ func Of(m *collect.Module, measures []string, seed int64) (*Values, error) {
 		}
 	}
 	v.values = make([]float64, len(v.pairs)*len(v.columns))
-	null := slices.ContainsFunc(measures, func(name string) bool { return slices.Contains([]string{NullMean, NullSD, Z}, name) })
+	var of asked
+	of.null = slices.ContainsFunc(measures, func(name string) bool { return slices.Contains([]string{NullMean, NullSD, Z}, name) })
+	of.alignment, of.interference = slices.Contains(measures, Alignment), slices.Contains(measures, STI)
 	var conflicts subspace.Matrix
 	if slices.Contains(measures, SignConflict) {
 		conflicts = m.Set.SignConflicts()
@@ -211,7 +213,7 @@ func Of(m *collect.Module, measures []string, seed int64) (*Values, error) {
 		all := make([]float64, len(Measures)+len(sided))
 		for p := from; p < to; p++ {
 			i, j := v.pairs[p][0], v.pairs[p][1]
-			if err := pairValues(all, m.Set, null, seed, i, j); err != nil {
+			if err := pairValues(all, m.Set, of, seed, i, j); err != nil {
 				return fmt.Errorf("compare %s and %s at %s: %w", m.Tasks[i], m.Tasks[j], m.Name, err)
 			}
 			if conflicts.Rows > 0 {
@@ -229,9 +231,12 @@ func Of(m *collect.Module, measures []string, seed int64) (*Values, error) {
 	return v, nil
 }
 
+// asked are the measures that take time of their own.
+type asked struct{ null, alignment, interference bool }
+
 // pairValues puts the measures of a pair of updates into all: in the order of Measures, but for the
-// last, and then those of sided for the row space. The null is simulated only where it is asked for.
-func pairValues(all []float64, s *subspace.Set, simulate bool, seed int64, i, j int) error {
+// last, and then those of sided for the row space. What is not asked for is 0.
+func pairValues(all []float64, s *subspace.Set, of asked, seed int64, i, j int) error {
 	for side, values := range [][]float64{subspace.Column: all, subspace.Row: all[len(Measures):]} {
 		side := subspace.Side(side)
 		theta, err := s.Angles(side, i, j)
@@ -243,7 +248,7 @@ func pairValues(all []float64, s *subspace.Set, simulate bool, seed int64, i, j 
 		}
 		var null subspace.Null
 		z := 0.0
-		if simulate {
+		if of.null {
 			if null, err = s.Null(side, i, j, uint64(seed)); err != nil {
 				return err
 			}
@@ -251,9 +256,17 @@ func pairValues(all []float64, s *subspace.Set, simulate bool, seed int64, i, j 
 				z = (values[0] - null.Mean) / null.SD
 			}
 		}
-		copy(values[len(angular):], []float64{null.Mean, null.SD, z, s.Phi(side, i, j), s.Alignment(side, i, j)})
+		alignment := 0.0
+		if of.alignment {
+			alignment = s.Alignment(side, i, j)
+		}
+		copy(values[len(angular):], []float64{null.Mean, null.SD, z, s.Phi(side, i, j), alignment})
 	}
-	copy(all[len(sided):], []float64{s.Cosine(i, j), s.L2(i, j), s.SpectralL2(i, j), s.TaskInterference(i, j)})
+	sti := 0.0
+	if of.interference {
+		sti = s.TaskInterference(i, j)
+	}
+	copy(all[len(sided):], []float64{s.Cosine(i, j), s.L2(i, j), s.SpectralL2(i, j), sti})
 	return nil
 }
 
