@@ -113,16 +113,12 @@ func beside(ctx context.Context, w *pipeline.Work, dir string, spec trainer.Spec
 }
 
 // show makes a container see a job: its folder, which becomes the container's user's, the examples and
-// the base model. It writes the folder's job.json, with the places that the container knows them by.
+// the base model, whose paths are absolute. It writes the folder's job.json, with the places that the container knows them by.
 func show(s *container.Spec, dir string, spec trainer.Spec) error {
 	s.Args = []string{jobMount}
 	s.Mounts = []container.Mount{{Source: dir, Target: jobMount, Writable: true}}
 	for _, m := range []struct{ source, target string }{{spec.Examples, examplesMount}, {spec.Model.Path, modelMount}} {
-		source, err := filepath.Abs(m.source)
-		if err != nil {
-			return err
-		}
-		s.Mounts = append(s.Mounts, container.Mount{Source: source, Target: m.target})
+		s.Mounts = append(s.Mounts, container.Mount{Source: m.source, Target: m.target})
 	}
 	spec.Examples, spec.Model.Path = examplesMount, modelMount
 	if err := trainer.WriteJSON(dir, trainer.SpecFile, spec); err != nil {
