@@ -85,11 +85,17 @@ func (p *problems) Error() string {
 	if len(p.list) == 1 {
 		s = "1 problem in the corpus"
 	}
-	for _, one := range p.list {
+	for _, one := range p.list[:min(named, len(p.list))] {
 		s += "\n" + (&datasets.Error{File: one.File, Line: one.Line, Msg: one.Message}).Error()
+	}
+	if more := len(p.list) - named; more > 0 {
+		s += fmt.Sprintf("\nand %d more: --json has them all", more)
 	}
 	return s
 }
+
+// named is how many problems a person is shown.
+const named = 20
 
 // printCounts prints counts for people.
 func printCounts(w io.Writer, n *datasets.Counts) error {
