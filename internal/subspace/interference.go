@@ -9,10 +9,11 @@ import (
 
 // Alignment returns ‖ΔW_iᵀΔW_j‖_F²/(‖ΔW_iΔW_iᵀ‖_F·‖ΔW_jΔW_jᵀ‖_F) for the column side, and with rows and
 // columns exchanged for the row side: how far two updates put their weight on one set of directions,
-// in [0, 1], whatever their sizes. In the joint basis U of KnOTS, [ΔW_i ΔW_j] = U·Σ·[V_iᵀ V_jᵀ]
-// (arXiv 2410.19735), it is the linear CKA (Kornblith et al. 2019) of the coordinates Σ·V_iᵀ and
-// Σ·V_jᵀ, a row a direction of the basis; on the row side that of the two updates' outputs for white inputs.
-// Neither needs the basis. It is 0 when an update is zero.
+// in [0, 1], whatever their sizes. KnOTS (arXiv 2410.19735, figure 2) takes the CKA (Kornblith et al. 2019) of
+// the activations that two updates alone make of data. Without data this is our number: on the row side that
+// linear CKA for white inputs; on the column side the one of the coordinates Σ·V_iᵀ and Σ·V_jᵀ that the
+// authors' code merges, a row a direction of the joint basis U of [ΔW_i ΔW_j] = U·Σ·[V_iᵀ V_jᵀ]. Neither needs
+// the basis. It is 0 when an update is zero.
 func (s *Set) Alignment(side Side, i, j int) float64 {
 	a, b := s.of[i].S, s.of[j].S
 	sum, squares := 0.0, fourths(a)*fourths(b)
@@ -39,9 +40,10 @@ func fourths(s []float64) float64 {
 }
 
 // TaskInterference returns the singular task interference ‖(UᵀU − I)·Σ·(VᵀV − I)‖₁ of two updates,
-// U = [U_i U_j], V = [V_i V_j], Σ their singular values and ‖·‖₁ the sum of the absolute values
-// (arXiv 2412.00081, eq. 4). Of two, UᵀU − I has the blocks U_iᵀU_j alone, so that it is the sum over
-// the entries of U_iᵀ·ΔW_j·V_i and U_jᵀ·ΔW_i·V_j. It grows with the updates' sizes.
+// U = [U_i U_j], V = [V_i V_j] and Σ their singular values (arXiv 2412.00081, section 3.3, eq. 6; without its
+// merge's truncation). The paper says no more of ‖·‖₁; here it is the sum of the absolute values. Of two, UᵀU − I
+// has the blocks U_iᵀU_j alone, so that it is the sum over the entries of U_iᵀ·ΔW_j·V_i and U_jᵀ·ΔW_i·V_j.
+// It grows with the updates' sizes.
 func (s *Set) TaskInterference(i, j int) float64 {
 	return s.coreSum(i, j) + s.coreSum(j, i)
 }

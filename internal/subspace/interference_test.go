@@ -46,12 +46,13 @@ func TestInterferenceByHand(t *testing.T) {
 	}
 }
 
-// A direction that holds less than a twentieth of the norm is not counted to the source's space.
+// A direction that holds at most a twentieth of the norm is not counted to the source's space: (19, 6, 1, 1, 1) has norm
+// 20, and its last value is a twentieth (arXiv 2502.04959, eq. 6, has ≤).
 func TestLeading(t *testing.T) {
 	for _, c := range []struct {
 		s    []float64
 		want int
-	}{{nil, 0}, {[]float64{3}, 1}, {[]float64{20, 1}, 1}, {[]float64{19, 1}, 2}, {[]float64{100, 3, 3, 3}, 2}, {[]float64{100, 3, 2, 2}, 1}} {
+	}{{nil, 0}, {[]float64{3}, 1}, {[]float64{20, 1}, 1}, {[]float64{19, 1}, 2}, {[]float64{100, 3, 3, 3}, 2}, {[]float64{100, 3, 2, 2}, 1}, {[]float64{19, 6, 1, 1, 1}, 4}} {
 		if got := leading(c.s); got != c.want {
 			t.Errorf("%v: %d, want %d", c.s, got, c.want)
 		}

@@ -92,7 +92,7 @@ func (in *Input) sharingTable() *Table {
 		Name:  "sharing",
 		Title: "What two tasks share, and how they would be in each other's way when merged",
 		Notes: []string{
-			"φ: share of the smaller column space that lies in the other. Alignment: how far both put their weight on the same column directions, those of the joint basis of KnOTS (arXiv 2410.19735); 0 to 1. SAR: share of j's norm in the leading column directions of i (subspace alignment ratio, arXiv 2502.04959), and of i's in those of j.",
+			"φ: share of the smaller column space that lies in the other. Alignment: how far both put their weight on the same column directions, those of the joint basis of KnOTS (after arXiv 2410.19735, which measures it on data); 0 to 1. SAR: share of j's norm in the leading column directions of i (subspace alignment ratio, arXiv 2502.04959, with i for the merged model), and of i's in those of j.",
 			"STI: singular task interference (arXiv 2412.00081), which grows with the adapters' sizes. Sign conflict: share of the entries of ΔW with opposite signs (TIES, arXiv 2306.01708); unrelated tasks have 0.5; compare measures it with --sign-conflict only.",
 			"Averaged over layers and then over module types.",
 		},

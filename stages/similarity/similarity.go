@@ -48,8 +48,8 @@ const (
 	Cosine         = "cosine"              // 1 − ⟨ΔW_i,ΔW_j⟩/(‖ΔW_i‖‖ΔW_j‖), in [0, 2]
 	L2             = "l2"                  // ‖ΔW_i−ΔW_j‖_F
 	SpectralL2     = "spectral_l2"         // ‖S_i−S_j‖₂
-	Alignment      = "knots_alignment"     // ‖ΔW_iᵀΔW_j‖²/(‖ΔW_iΔW_iᵀ‖‖ΔW_jΔW_jᵀ‖) in [0, 1], and of the transposes (arXiv 2410.19735)
-	STI            = "sti"                 // singular task interference ‖(UᵀU−I)Σ(VᵀV−I)‖₁ (arXiv 2412.00081)
+	Alignment      = "knots_alignment"     // ‖ΔW_iᵀΔW_j‖²/(‖ΔW_iΔW_iᵀ‖‖ΔW_jΔW_jᵀ‖) in [0, 1], and of the transposes: ours, after arXiv 2410.19735
+	STI            = "sti"                 // singular task interference ‖(UᵀU−I)Σ(VᵀV−I)‖₁ (arXiv 2412.00081, eq. 6)
 	SignConflict   = "sign_conflict"       // share of the entries of ΔW_i and ΔW_j with opposite signs (arXiv 2306.01708)
 )
 
