@@ -14,7 +14,7 @@ func TestInterferenceByHand(t *testing.T) {
 		decompose(t, 1, Matrix{3, 3, []float64{0, 0, 0, 0, 0, 0, 0, 0, 7}}, eye),
 		decompose(t, 1, NewMatrix(3, 3), eye))
 	h := math.Sqrt2 / 2
-	conflicts := s.SignConflicts()
+	conflicts := s.SignConflicts(nil)
 	for _, c := range []struct {
 		i, j                                int
 		column, row, interference, conflict float64
@@ -76,7 +76,7 @@ func TestSignConflictsBlocks(t *testing.T) {
 		turnedB.Data[m-1], turnedA.Data[n-1] = -1, -1
 		s := newSet(t, decompose(t, 1, b, a), decompose(t, 1, turnedB, turnedA))
 		want := float64(m+n-2) / float64(m*n)
-		if got := s.SignConflicts().Row(0)[1]; !near(got, want, 1e-15) {
+		if got := s.SignConflicts(nil).Row(0)[1]; !near(got, want, 1e-15) {
 			t.Errorf("%d × %d: %v, want %v", m, n, got, want)
 		}
 	}
