@@ -10,7 +10,7 @@ import (
 // Alignment returns ‖ΔW_iᵀΔW_j‖_F²/(‖ΔW_iΔW_iᵀ‖_F·‖ΔW_jΔW_jᵀ‖_F) for the column side, and with rows and
 // columns exchanged for the row side: how far two updates put their weight on one set of directions,
 // in [0, 1], whatever their sizes. KnOTS (arXiv 2410.19735, figure 2) takes the CKA (Kornblith et al. 2019) of
-// the activations that two updates alone make of data. Without data this is our number: on the row side that
+// the activations of LoRA modules on data. Without data this is our number: on the row side that
 // linear CKA for white inputs; on the column side the one of the coordinates Σ·V_iᵀ and Σ·V_jᵀ that the
 // authors' code merges, a row a direction of the joint basis U of [ΔW_i ΔW_j] = U·Σ·[V_iᵀ V_jᵀ]. Neither needs
 // the basis. It is 0 when an update is zero.
