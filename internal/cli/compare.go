@@ -55,7 +55,7 @@ takes its weights too: amplification factors and intruder dimensions.
 	cmd.Flags().StringVar(&o.out, "out", "", "`folder` for the results")
 	cmd.Flags().StringVar(&o.tunedFrom, "base", "", "`folder` of the model that full fine-tuned ones started from")
 	cmd.Flags().StringVar(&o.base, "base-model", "", "`folder` of the model that the adapters were trained on")
-	cmd.Flags().BoolVar(&o.signs, "sign-conflict", false, "measure sign_conflict too, the share of entries with opposite signs: looks at every entry of ΔW")
+	cmd.Flags().BoolVar(&o.signs, "sign-conflict", false, "measure sign_conflict and sign_conflict_ties too, the share of entries with opposite signs: looks at every entry of ΔW")
 	cmd.Flags().BoolVar(&o.phi, "phi-grid", false, "write phi too: task_i,task_j,layer,module,side,i,j,value, the overlap of the leading i and j directions")
 	cmd.Flags().IntVar(&o.rank, "rank", 32, "singular values kept of a full fine-tuned model's modules")
 	return cmd

@@ -85,8 +85,8 @@ func TestCompare(t *testing.T) {
 		absent  map[string][]string
 	}{
 		{"plain", nil, map[string][]string{"adapters.csv": {"norm", "effective_rank"}, "similarity.csv": {"grassmann", "sti", "knots_alignment"}, "projection.csv": {"sar"}},
-			map[string][]string{"adapters.csv": {"amplification", "intruders"}, "similarity.csv": {"sign_conflict"}}},
-		{"whole", []string{"--base-model", base, "--sign-conflict"}, map[string][]string{"adapters.csv": {"norm", "amplification", "intruders"}, "similarity.csv": {"sign_conflict"}}, nil},
+			map[string][]string{"adapters.csv": {"amplification", "intruders"}, "similarity.csv": {"sign_conflict", "sign_conflict_ties"}}},
+		{"whole", []string{"--base-model", base, "--sign-conflict"}, map[string][]string{"adapters.csv": {"norm", "amplification", "intruders"}, "similarity.csv": {"sign_conflict", "sign_conflict_ties"}}, nil},
 	} {
 		out := filepath.Join(root, "out-"+c.name)
 		if text, err := taskvec(t, slices.Concat(args, c.flags, []string{"--out", out})...).Output(); err != nil || !strings.Contains(string(text), "6 adapters compared") {
@@ -109,7 +109,7 @@ func TestCompare(t *testing.T) {
 			}
 		}
 		page, err := os.ReadFile(filepath.Join(out, "report", "index.html"))
-		if err != nil || !strings.Contains(string(page), "compare measures it with --sign-conflict only") {
+		if err != nil || !strings.Contains(string(page), "compare measures both with --sign-conflict only") {
 			t.Errorf("%s: the report does not say what the sign conflict takes (%v)", c.name, err)
 		}
 		// Two families of three: the least p is that of 2 of 20 relabellings.

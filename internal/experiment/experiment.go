@@ -293,7 +293,7 @@ type CollectWith struct{}
 
 // SimilarityWith are the settings of a similarity stage.
 type SimilarityWith struct {
-	Measures []string `yaml:"measures" json:"measures" doc:"symmetric measures to compute; default all" enum:"grassmann,grassmann_sum,grassmann_paper,chordal,asimov,fubini_study,martin,binet_cauchy,procrustes,projection,grassmann_null_mean,grassmann_null_sd,grassmann_z,phi,knots_alignment,cosine,l2,spectral_l2,sti,sign_conflict"`
+	Measures []string `yaml:"measures" json:"measures" doc:"symmetric measures to compute; default all" enum:"grassmann,grassmann_sum,grassmann_paper,chordal,asimov,fubini_study,martin,binet_cauchy,procrustes,projection,grassmann_null_mean,grassmann_null_sd,grassmann_z,phi,knots_alignment,cosine,l2,spectral_l2,sti,sign_conflict,sign_conflict_ties"`
 }
 
 // ProjectionWith are the settings of a projection stage.

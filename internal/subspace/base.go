@@ -21,8 +21,9 @@ const (
 	leadingBase = 64
 )
 
-// What an intruder dimension is (arXiv 2410.21228): one of so many leading left singular vectors of
-// W₀ + ΔW of which no cosine with one of W₀'s is as large.
+// What an intruder dimension is (arXiv 2410.21228, definition 3.1): one of so many leading left singular vectors
+// of W₀ + ΔW of which no cosine with one of W₀'s is as large in absolute value. The numbers are the defaults of
+// the authors' code.
 const (
 	intruderRank   = 10
 	intruderCosine = 0.5
@@ -61,7 +62,7 @@ func (b *Base) fits(d *Decomposition) error {
 }
 
 // Amplification returns ‖ΔW‖_F/‖Uᵀ·W₀·V‖_F: how much larger the update is than what W₀ has in the
-// update's own directions (Hu et al., LoRA, arXiv 2106.09685, section 7.3). It is +Inf where W₀ has
+// update's own directions (Hu et al., LoRA, arXiv 2106.09685, section 7.3 and H.4). It is +Inf where W₀ has
 // nothing there, and 0 of a zero update.
 func (b *Base) Amplification(d *Decomposition) (float64, error) {
 	if err := b.fits(d); err != nil {

@@ -15,8 +15,9 @@ import (
 // much of the inner product of unit vectors.
 const orthogonal = 1e-14
 
-// paperCosine is the largest cosine that the public code of arXiv 2503.05491 lets pass, and
-// paperAngle the least angle that it sees.
+// paperCosine is the largest cosine that the public code of arXiv 2503.05491 lets pass
+// (Orange-OpenSource/task-inclusion-estimation, src/task_vectors/metrics.py), and paperAngle the least
+// angle that it sees.
 const paperCosine = 0.9999
 
 var paperAngle = math.Acos(paperCosine)
@@ -101,8 +102,8 @@ func FubiniStudy(theta []float64) float64 {
 }
 
 // Phi returns ‖U_iᵀU_j‖_F²/min(k_i, k_j) in [0, 1] of one side of two updates: the share of the
-// smaller space that lies in the other, a similarity (Hu et al., LoRA, arXiv 2106.09685, eq. 4). It
-// is 0 when an update is zero.
+// smaller space that lies in the other, a similarity (Hu et al., LoRA, arXiv 2106.09685, eq. 4, which takes
+// the row side). It is 0 when an update is zero.
 func (s *Set) Phi(side Side, i, j int) float64 {
 	k := min(s.of[i].Rank(), s.of[j].Rank())
 	if k == 0 {
@@ -118,7 +119,8 @@ func (s *Set) Phi(side Side, i, j int) float64 {
 }
 
 // PhiGrid returns φ(a, b) = ‖U_i[:a]ᵀU_j[:b]‖_F²/min(a, b), the overlap of the leading a and b directions,
-// for each a up to k_i and b up to k_j: row a−1, column b−1 (Hu et al. 2021, eq. 4 and figure 3).
+// for each a up to k_i and b up to k_j: row a−1, column b−1 (Hu et al. 2021, eq. 4 and figure 3). There the
+// leading directions are those of A alone, which differ from gauge to gauge; here they are ΔW's.
 func (s *Set) PhiGrid(side Side, i, j int) Matrix {
 	m := s.overlap(side, i, j)
 	for r := range m.Rows {

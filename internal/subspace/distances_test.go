@@ -214,7 +214,7 @@ func TestTriangleOfUpdates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		conflicts := s.SignConflicts()
+		conflicts := s.SignConflicts(nil)
 		for name, of := range map[string]func(i, j int) float64{
 			"l2": s.L2, "spectral_l2": s.SpectralL2, "sign_conflict": func(i, j int) float64 { return conflicts.Row(i)[j] },
 		} {

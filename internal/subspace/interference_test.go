@@ -14,7 +14,7 @@ func TestInterferenceByHand(t *testing.T) {
 		decompose(t, 1, Matrix{3, 3, []float64{0, 0, 0, 0, 0, 0, 0, 0, 7}}, eye),
 		decompose(t, 1, NewMatrix(3, 3), eye))
 	h := math.Sqrt2 / 2
-	conflicts := s.SignConflicts()
+	conflicts := s.SignConflicts(nil)
 	for _, c := range []struct {
 		i, j                                int
 		column, row, interference, conflict float64
@@ -46,12 +46,13 @@ func TestInterferenceByHand(t *testing.T) {
 	}
 }
 
-// A direction that holds less than a twentieth of the norm is not counted to the source's space.
+// A direction that holds at most a twentieth of the norm is not counted to the source's space: (19, 6, 1, 1, 1) has norm
+// 20, and its last value is a twentieth (arXiv 2502.04959, eq. 6, has ≤).
 func TestLeading(t *testing.T) {
 	for _, c := range []struct {
 		s    []float64
 		want int
-	}{{nil, 0}, {[]float64{3}, 1}, {[]float64{20, 1}, 1}, {[]float64{19, 1}, 2}, {[]float64{100, 3, 3, 3}, 2}, {[]float64{100, 3, 2, 2}, 1}} {
+	}{{nil, 0}, {[]float64{3}, 1}, {[]float64{20, 1}, 1}, {[]float64{19, 1}, 2}, {[]float64{100, 3, 3, 3}, 2}, {[]float64{100, 3, 2, 2}, 1}, {[]float64{19, 6, 1, 1, 1}, 4}} {
 		if got := leading(c.s); got != c.want {
 			t.Errorf("%v: %d, want %d", c.s, got, c.want)
 		}
@@ -75,7 +76,7 @@ func TestSignConflictsBlocks(t *testing.T) {
 		turnedB.Data[m-1], turnedA.Data[n-1] = -1, -1
 		s := newSet(t, decompose(t, 1, b, a), decompose(t, 1, turnedB, turnedA))
 		want := float64(m+n-2) / float64(m*n)
-		if got := s.SignConflicts().Row(0)[1]; !near(got, want, 1e-15) {
+		if got := s.SignConflicts(nil).Row(0)[1]; !near(got, want, 1e-15) {
 			t.Errorf("%d × %d: %v, want %v", m, n, got, want)
 		}
 	}

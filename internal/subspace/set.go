@@ -160,11 +160,13 @@ type Projection struct {
 	Col  float64 // ‖Uᵀ·ΔW_j‖²
 	Row  float64 // ‖ΔW_j·V‖²
 	// Aligned is ‖U_lᵀ·ΔW_j‖/‖ΔW_j‖ for the source's l leading left singular vectors that leave at most
-	// a twentieth of its own norm: the subspace alignment ratio (arXiv 2502.04959), in [0, 1].
+	// a twentieth of its own norm, in [0, 1]: the subspace alignment ratio SAR(ΔW_j, ΔW_i; l) with l from
+	// ΔW_i (arXiv 2502.04959, eqs. 5 and 6, ε = 0.05).
 	Aligned float64
 }
 
-// leading returns how many singular values it takes to leave at most a twentieth of their norm.
+// leading returns how many singular values it takes to leave at most a twentieth of their norm: k_M of
+// arXiv 2502.04959, eq. 6.
 func leading(s []float64) int {
 	left, most := 0.0, norm(s)/20
 	for l := len(s); l > 0; l-- {

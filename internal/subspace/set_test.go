@@ -129,7 +129,7 @@ func measures(t *rapid.T, s *Set, i, j int) map[string]float64 {
 		}
 		out[name+" phi"], out[name+" alignment"] = s.Phi(side, i, j), s.Alignment(side, i, j)
 	}
-	out["l_interference"], out["conflicts"] = s.TaskInterference(i, j), s.SignConflicts().Row(i)[j]
+	out["l_interference"], out["conflicts"] = s.TaskInterference(i, j), s.SignConflicts(nil).Row(i)[j]
 	p := s.Project(i, j)
 	out["aligned"] = p.Aligned
 	out["diag"], out["core"], out["col"], out["row"] = p.Diag, p.Core, p.Col, p.Row
@@ -278,7 +278,7 @@ func TestDefinitions(t *testing.T) {
 			{"column alignment", s.Alignment(Column, 0, 1), cka(wx, wy)},
 			{"row alignment", s.Alignment(Row, 0, 1), cka(mat.DenseCopyOf(wx.T()), mat.DenseCopyOf(wy.T()))},
 			{"interference", s.TaskInterference(0, 1) / (nx + ny), interference(x, y) / (nx + ny)},
-			{"conflicts", s.SignConflicts().Row(1)[0], conflicts(wx, wy)},
+			{"conflicts", s.SignConflicts(nil).Row(1)[0], conflicts(wx, wy)},
 		} {
 			if !near(c.got, c.want, 1e-13) {
 				t.Fatalf("%s = %v, want %v", c.name, c.got, c.want)
@@ -435,7 +435,26 @@ func BenchmarkSet(b *testing.B) {
 	})
 	b.Run("conflicts", func(b *testing.B) {
 		for b.Loop() {
-			s.SignConflicts()
+			s.SignConflicts(nil)
+		}
+	})
+	least := make([]float64, s.Len())
+	for i := range least {
+		var m Magnitudes
+		m.Add(s.Update(i))
+		least[i] = m.Fifth()
+	}
+	b.Run("conflicts-trimmed", func(b *testing.B) {
+		for b.Loop() {
+			s.SignConflicts(least)
+		}
+	})
+	b.Run("magnitudes", func(b *testing.B) {
+		for b.Loop() {
+			var m Magnitudes
+			for i := range s.Len() {
+				m.Add(s.Update(i))
+			}
 		}
 	})
 	b.Run("project", func(b *testing.B) {

@@ -125,7 +125,7 @@ func nats(s []float64) float64 {
 }
 
 // StableRank returns ΣS²/S_max² = ‖ΔW‖_F²/‖ΔW‖₂² of a descending spectrum of k > 0 singular values,
-// in [1, k]; 0 when k = 0.
+// in [1, k] (Rudelson and Vershynin 2007); 0 when k = 0.
 func StableRank(s []float64) float64 {
 	if len(s) == 0 {
 		return 0

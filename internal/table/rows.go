@@ -33,7 +33,7 @@ type Factor struct {
 
 // A Similarity is one row of similarity.arrow: one symmetric measure of one pair of tasks at one
 // module, TaskI before TaskJ in the order of the tasks. Measures of the whole ΔW (cosine,
-// l2, spectral_l2, sti, sign_conflict) belong to no side and are given once, with side column.
+// l2, spectral_l2, sti, sign_conflict, sign_conflict_ties) belong to no side and are given once, with side column.
 type Similarity struct {
 	Model   string  `arrow:"model,omitempty"`
 	TaskI   string  `arrow:"task_i"`

@@ -294,7 +294,10 @@ func (l *Layout) leftOut(untrained [][]string) error {
 					return &adapter.Error{File: label(model, task), Msg: fmt.Sprintf("changed no module that %s changed, so the two cannot be compared", label(model, other))}
 				}
 			}
-			l.Notes = append(l.Notes, fmt.Sprintf("%s: ΔW is zero in %d of %d modules, which were not trained; they are left out", label(model, task), zero[k], all[k]))
+			note := fmt.Sprintf("%s: ΔW is zero in %d of %d modules, which were not trained; they are left out", label(model, task), zero[k], all[k])
+			if !slices.Contains(l.Notes, note) { // modules are gone through once or several times
+				l.Notes = append(l.Notes, note)
+			}
 		}
 	}
 	return nil

@@ -68,10 +68,14 @@ func Adapters(ctx context.Context, dirs, measures []string, base string, progres
 			return nil, err
 		}
 	}
+	trims, err := similarity.TrimsOf(ctx, layout, measures, progress)
+	if err != nil {
+		return nil, err
+	}
 	o := options
 	o.Nulls, o.Seed = slices.Contains(measures, similarity.Z), seed
 	one := func(m *collect.Module) (*Module, error) {
-		values, err := similarity.Of(m, measures, seed)
+		values, err := similarity.Of(m, measures, trims, seed)
 		if err != nil {
 			return nil, err
 		}

@@ -47,7 +47,7 @@ const (
 	ECore         = "e_core"         // ‖Uᵀ·ΔW_j·V‖²/‖ΔW_j‖²: share inside both of the source's spaces
 	ECol          = "e_col"          // ‖Uᵀ·ΔW_j‖²/‖ΔW_j‖²: share inside its column space
 	ERow          = "e_row"          // ‖ΔW_j·V‖²/‖ΔW_j‖²: share inside its row space
-	SAR           = "sar"            // ‖U_lᵀ·ΔW_j‖/‖ΔW_j‖, the l leading axes leaving at most a twentieth of ‖ΔW_i‖, in [0, 1] (arXiv 2502.04959)
+	SAR           = "sar"            // ‖U_lᵀ·ΔW_j‖/‖ΔW_j‖, the l leading axes leaving at most a twentieth of ‖ΔW_i‖, in [0, 1] (arXiv 2502.04959, eqs. 5 and 6)
 )
 
 // Measures are all measures in the order of the rows.

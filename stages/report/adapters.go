@@ -92,11 +92,11 @@ func (in *Input) sharingTable() *Table {
 		Name:  "sharing",
 		Title: "What two tasks share, and how they would be in each other's way when merged",
 		Notes: []string{
-			"φ: share of the smaller column space that lies in the other. Alignment: how far both put their weight on the same column directions, those of the joint basis of KnOTS (arXiv 2410.19735); 0 to 1. SAR: share of j's norm in the leading column directions of i (subspace alignment ratio, arXiv 2502.04959), and of i's in those of j.",
-			"STI: singular task interference (arXiv 2412.00081), which grows with the adapters' sizes. Sign conflict: share of the entries of ΔW with opposite signs (TIES, arXiv 2306.01708); unrelated tasks have 0.5; compare measures it with --sign-conflict only.",
+			"φ: share of the smaller column space that lies in the other. Alignment: how far both put their weight on the same column directions, those of the joint basis of KnOTS (after arXiv 2410.19735, which measures it on data); 0 to 1. SAR: share of j's norm in the leading column directions of i (subspace alignment ratio, arXiv 2502.04959, with i for the merged model), and of i's in those of j.",
+			"STI: singular task interference (arXiv 2412.00081), which grows with the adapters' sizes. Sign conflict: share of the entries of ΔW with opposite signs; unrelated tasks have 0.5. After trimming: share of those that are opposite once TIES (arXiv 2306.01708) has set all but the largest fifth of each whole task vector to 0; 0.02 where large entries lie in unrelated places. compare measures both with --sign-conflict only.",
 			"Averaged over layers and then over module types.",
 		},
-		Columns: []string{"model", "i, j", "φ", "alignment", "SAR i → j", "SAR j → i", "STI", "sign conflict"},
+		Columns: []string{"model", "i, j", "φ", "alignment", "SAR i → j", "SAR j → i", "STI", "sign conflict", "after trimming"},
 	}
 	for _, model := range in.Results.Models {
 		tasks := in.Results.Tasks[model]
@@ -104,7 +104,7 @@ func (in *Input) sharingTable() *Table {
 			for _, b := range tasks[i+1:] {
 				row := make([]Cell, len(t.Columns))
 				row[0], row[1] = text(model), text(a+", "+b)
-				for c, measure := range map[int]string{2: "phi", 3: "knots_alignment", 6: "sti", 7: "sign_conflict"} {
+				for c, measure := range map[int]string{2: "phi", 3: "knots_alignment", 6: "sti", 7: "sign_conflict", 8: "sign_conflict_ties"} {
 					if v, ok := in.Results.pairDistance(model, measure, a, b); ok {
 						row[c] = number(v)
 					}
@@ -120,6 +120,6 @@ func (in *Input) sharingTable() *Table {
 			}
 		}
 	}
-	t.Notes = append(t.Notes, in.noiseNotes(&in.Results.noise.distances, in.Results.Models, "phi", "knots_alignment", "sti", "sign_conflict")...)
+	t.Notes = append(t.Notes, in.noiseNotes(&in.Results.noise.distances, in.Results.Models, "phi", "knots_alignment", "sti", "sign_conflict", "sign_conflict_ties")...)
 	return in.finish(t)
 }

@@ -118,12 +118,32 @@ func TestAdapterMeasures(t *testing.T) {
 			t.Errorf("base in %v: no rows of %v", places, want)
 		}
 		for _, r := range rows {
-			if r.Measure == SignConflict && r.Value != 0.25 {
-				t.Errorf("%+v, want 0.25", r)
+			if want := map[string]float64{SignConflict: 0.25, Trimmed: 0}; (r.Measure == SignConflict || r.Measure == Trimmed) && r.Value != want[r.Measure] {
+				t.Errorf("%+v, want %v", r, want[r.Measure])
 			}
 		}
-		if last := rows[len(rows)-1]; last.Measure != SignConflict || len(rows) != 2*len(sided)+5 {
+		if last := rows[len(rows)-1]; last.Measure != Trimmed || len(rows) != 2*len(sided)+6 {
 			t.Errorf("%d rows, the last %+v", len(rows), last)
+		}
+	}
+}
+
+// Worked by hand: TIES trims the eight entries of a task's two modules together, to those as large as the second
+// largest: of ner 5 and 4, of sum -3 and -6. Module by module it would keep two of each, and three conflicts would stay.
+func TestTrimmed(t *testing.T) {
+	first := []table.Factor{twoByTwo("ner", 5, 1, 1, 1), twoByTwo("sum", -3, 1, -1, 2)}
+	second := []table.Factor{twoByTwo("ner", 4, 2, 2, 2), twoByTwo("sum", 1, -6, 2, 2)}
+	for i := range second {
+		second[i].Layer, second[i].Name = 1, "model.layers.1.q"
+	}
+	rows, _, _ := runAll(t, "", "", append(first, second...)...)
+	got := map[string]float64{}
+	for _, r := range rows {
+		got[fmt.Sprint(r.Layer, " ", r.Measure)] = r.Value
+	}
+	for name, want := range map[string]float64{"0 " + SignConflict: 0.5, "1 " + SignConflict: 0.25, "0 " + Trimmed: 0.25, "1 " + Trimmed: 0} {
+		if v, ok := got[name]; !ok || v != want {
+			t.Errorf("%s = %v (%v), want %v", name, v, ok, want)
 		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // Kind is the similarity stage: factors.arrow and base models → similarity.arrow and adapters.arrow.
-var Kind = pipeline.Kind{Name: "similarity", Version: 5, Publish: "results", Resolve: resolve, Run: run}
+var Kind = pipeline.Kind{Name: "similarity", Version: 6, Publish: "results", Resolve: resolve, Run: run}
 
 // Names of the files the stage writes.
 const (
@@ -48,9 +48,10 @@ const (
 	Cosine         = "cosine"              // 1 − ⟨ΔW_i,ΔW_j⟩/(‖ΔW_i‖‖ΔW_j‖), in [0, 2]
 	L2             = "l2"                  // ‖ΔW_i−ΔW_j‖_F
 	SpectralL2     = "spectral_l2"         // ‖S_i−S_j‖₂
-	Alignment      = "knots_alignment"     // ‖ΔW_iᵀΔW_j‖²/(‖ΔW_iΔW_iᵀ‖‖ΔW_jΔW_jᵀ‖) in [0, 1], and of the transposes (arXiv 2410.19735)
-	STI            = "sti"                 // singular task interference ‖(UᵀU−I)Σ(VᵀV−I)‖₁ (arXiv 2412.00081)
-	SignConflict   = "sign_conflict"       // share of the entries of ΔW_i and ΔW_j with opposite signs (arXiv 2306.01708)
+	Alignment      = "knots_alignment"     // ‖ΔW_iᵀΔW_j‖²/(‖ΔW_iΔW_iᵀ‖‖ΔW_jΔW_jᵀ‖) in [0, 1], and of the transposes: ours, after arXiv 2410.19735
+	STI            = "sti"                 // singular task interference ‖(UᵀU−I)Σ(VᵀV−I)‖₁ (arXiv 2412.00081, eq. 6)
+	SignConflict   = "sign_conflict"       // share of the entries of ΔW_i and ΔW_j with opposite signs
+	Trimmed        = "sign_conflict_ties"  // the same of what TIES trims the two to, as a share of all entries (arXiv 2306.01708)
 )
 
 // angular are the measures that are functions of the angles of one side, in their order.
@@ -65,9 +66,9 @@ var angular = []struct {
 
 // Measures are all measures in the order of the rows. Those up to Alignment are taken for the column and
 // the row space; the others are of the whole ΔW and given once, with side column.
-var Measures = slices.Concat(Factored, []string{SignConflict})
+var Measures = slices.Concat(Factored, []string{SignConflict, Trimmed})
 
-// Factored are the measures that take ΔW's factors alone: all but the last, which looks at every entry.
+// Factored are the measures that take ΔW's factors alone: all but the last two, which look at every entry.
 var Factored = slices.Concat(sided, []string{Cosine, L2, SpectralL2, STI})
 
 // sided are the measures taken for each side: those of angular, the null's, phi and the alignment.
@@ -145,8 +146,12 @@ func Compute(ctx context.Context, l *collect.Layout, measures []string, bases *B
 		pairs    *Values
 		adapters []table.Adapter
 	}
+	trims, err := TrimsOf(ctx, l, measures, progress)
+	if err != nil {
+		return nil, nil, err
+	}
 	modules, err := collect.Each(ctx, l, progress, func(m *collect.Module) (n numbers, err error) {
-		if n.pairs, err = Of(m, measures, seed); err != nil {
+		if n.pairs, err = Of(m, measures, trims, seed); err != nil {
 			return n, err
 		}
 		n.adapters, err = bases.Adapters(m, seed)
@@ -179,9 +184,9 @@ type Values struct {
 // A column is one measure of one side.
 type column struct{ side, measure string }
 
-// Of returns these measures, in the order of Measures, of every pair of tasks at one module; seed is
-// the null's.
-func Of(m *collect.Module, measures []string, seed int64) (*Values, error) {
+// Of returns these measures, in the order of Measures, of every pair of tasks at one module; trims are
+// TrimsOf's and seed is the null's.
+func Of(m *collect.Module, measures []string, trims Trims, seed int64) (*Values, error) {
 	v := &Values{module: *m}
 	v.module.Set = nil
 	var at []int // where a column is in what pairValues returns
@@ -205,9 +210,12 @@ func Of(m *collect.Module, measures []string, seed int64) (*Values, error) {
 	var of asked
 	of.null = slices.ContainsFunc(measures, func(name string) bool { return slices.Contains([]string{NullMean, NullSD, Z}, name) })
 	of.alignment, of.interference = slices.Contains(measures, Alignment), slices.Contains(measures, STI)
-	var conflicts subspace.Matrix
+	var conflicts [2]subspace.Matrix // SignConflict, Trimmed
 	if slices.Contains(measures, SignConflict) {
-		conflicts = m.Set.SignConflicts()
+		conflicts[0] = m.Set.SignConflicts(nil)
+	}
+	if slices.Contains(measures, Trimmed) {
+		conflicts[1] = m.Set.SignConflicts(trims.of(m))
 	}
 	err := collect.Spread(len(v.pairs), func(from, to int) error {
 		all := make([]float64, len(Measures)+len(sided))
@@ -216,8 +224,10 @@ func Of(m *collect.Module, measures []string, seed int64) (*Values, error) {
 			if err := pairValues(all, m.Set, of, seed, i, j); err != nil {
 				return fmt.Errorf("compare %s and %s at %s: %w", m.Tasks[i], m.Tasks[j], m.Name, err)
 			}
-			if conflicts.Rows > 0 {
-				all[len(Factored)] = conflicts.Row(i)[j]
+			for k, c := range conflicts {
+				if c.Rows > 0 {
+					all[len(Factored)+k] = c.Row(i)[j]
+				}
 			}
 			for c, k := range at {
 				v.values[p*len(at)+c] = all[k]
@@ -235,7 +245,7 @@ func Of(m *collect.Module, measures []string, seed int64) (*Values, error) {
 type asked struct{ null, alignment, interference bool }
 
 // pairValues puts the measures of a pair of updates into all: in the order of Measures, but for the
-// last, and then those of sided for the row space. What is not asked for is 0.
+// last two, and then those of sided for the row space. What is not asked for is 0.
 func pairValues(all []float64, s *subspace.Set, of asked, seed int64, i, j int) error {
 	for side, values := range [][]float64{subspace.Column: all, subspace.Row: all[len(Measures):]} {
 		side := subspace.Side(side)

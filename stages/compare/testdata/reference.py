@@ -138,6 +138,18 @@ def aligned(d, w):
     return np.linalg.norm(u[:, :k] @ u[:, :k].T @ w) / np.linalg.norm(w)
 
 
+def trimmed(modules):
+    """All modules of one adapter as TIES trims them: a fifth of the entries, the largest, of all of them together.
+
+    As in the authors' code the least that is kept is the one that int(d / 5) of d are larger than; here it is rounded
+    down to 11 significant bits.
+    """
+    sizes = np.sort(np.abs(np.concatenate([w.ravel() for w in modules.values()])))
+    m, e = np.frexp(sizes[len(sizes) - len(sizes) // 5 - 1])
+    least = np.ldexp(np.floor(m * 2048) / 2048, e)
+    return {k: np.where(np.abs(w) >= least, w, 0) for k, w in modules.items()}
+
+
 def single(d, r, w0):
     """Every measure of one adapter of rank r; ΔW is the product of the decomposition."""
     u, s, v = d
@@ -182,9 +194,11 @@ def main():
         with open(os.path.join(f, "adapter_config.json")) as config:
             r.append(json.load(config).get("r", 8))
     all_updates = [updates(f) for f in folders]
+    all_trimmed = [trimmed(d) for d in all_updates]
     for layer, kind in sorted(all_updates[0]):
         where = f"{layer},{kind}"
         w = [d[layer, kind] for d in all_updates]
+        kept = [d[layer, kind] for d in all_trimmed]
         d = [svd(x) for x in w]
         for i in range(len(w)):
             for name, value in single(d[i], r[i], base[layer, kind]).items():
@@ -206,6 +220,7 @@ def main():
                         "row knots_alignment": alignment(w[i].T, w[j].T),
                         "column sti": interference([d[i], d[j]]),
                         "column sign_conflict": np.mean(w[i] * w[j] < 0),
+                        "column sign_conflict_ties": np.mean(kept[i] * kept[j] < 0),
                     }.items():
                         print(f"similarity,{pair},{name},{float(value)!r}")
                     print(
