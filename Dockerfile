@@ -1,7 +1,7 @@
 # The image of taskvec, one static program, for pods and for `docker run`. Build it in this folder:
 #   docker build -t taskvec .
 # It needs no network (but for `fetch`), no writable root and no privileges. Mount an experiment and a workspace:
-#   docker run --rm -v "$PWD/configs:/configs:ro" -v "$PWD/runs:/runs" taskvec --config /configs/quickstart.yaml
+#   mkdir -p runs && docker run --rm --user "$(id -u):$(id -g)" -v "$PWD/configs:/configs:ro" -v "$PWD/runs:/runs" taskvec --config /configs/quickstart.yaml
 ARG GO=docker.io/library/golang:1.26
 FROM ${GO} AS build
 ENV PATH=/usr/local/go/bin:$PATH CGO_ENABLED=0

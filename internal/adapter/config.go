@@ -89,7 +89,7 @@ func readConfig(dir string, c *checker) (Config, error) {
 		if err := json.Unmarshal(raw, &config.TargetPattern); err != nil {
 			config.TargetPattern = ""
 			if err := json.Unmarshal(raw, &config.TargetModules); err != nil {
-				return Config{}, &Error{File: path, Msg: "target_modules is neither a list of names nor a regular expression"}
+				return Config{}, &Error{File: path, Msg: "target_modules is neither a list of names nor a regular expression: save the adapter again with PEFT"}
 			}
 			slices.Sort(config.TargetModules)
 		}

@@ -90,7 +90,7 @@ func readLlamaConfig(dir string) (*llamaConfig, error) {
 	}
 	c.RopeTheta = cmp.Or(c.RopeTheta, c.Rope.Theta)
 	if !c.complete() {
-		return nil, &Error{File: c.path, Msg: "the numbers of heads, layers and their widths do not fit each other"}
+		return nil, &Error{File: c.path, Msg: "the numbers of heads, layers and their widths do not fit each other: take the config.json that came with the weights"}
 	}
 	return c, nil
 }
@@ -161,7 +161,7 @@ func (c Layout) ExportGGUF(dir, base, path string) error {
 		return err
 	}
 	if !c.complete() {
-		return &Error{File: base, Msg: "the numbers of heads, layers and their widths do not fit each other"}
+		return &Error{File: base, Msg: "the numbers of heads, layers and their widths do not fit each other: take the config.json that came with the weights"}
 	}
 	if len(a.Config.ModulesToSave) > 0 || len(a.Others) > 0 {
 		what := "modules_to_save " + strings.Join(a.Config.ModulesToSave, ", ")

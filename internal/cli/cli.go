@@ -104,7 +104,7 @@ func printError(w io.Writer, err error) {
 	fmt.Fprintln(w, "taskvec: "+text)
 	var usage *usageError
 	if errors.As(err, &usage) {
-		fmt.Fprintf(w, "see: taskvec %s--help\n", usage.command)
+		fmt.Fprintf(w, "see: go run ./stages/... %s--help\n", usage.command)
 	}
 }
 

@@ -20,7 +20,8 @@ func newDoctorCommand(e *env) *cobra.Command {
 		Long: `Check PEFT adapter folders: every fault of each, and, where there are several, whether
 they can be compared with the first. An error makes the exit code 4; warnings and notes
 do not. With --json: a list of {adapter, modules, worst, findings [{severity, file,
-tensor, message, advice}]}, severity being error, warning or note.
+tensor, message, advice}]}, severity being error, warning or note,
+and worst the severest of them, or ok.
 ` + exitHelp,
 		Args: atLeastOne,
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -18,7 +18,7 @@ func newLogsCommand(e *env) *cobra.Command {
 			return err
 		}
 		if len(logs) == 0 {
-			return fmt.Errorf("%s has no log in %s: it has not run there", j.Name, o.workspace)
+			return fmt.Errorf("%s has no log in %s: it has not run there (run it, or name the workspace with --workspace)", j.Name, o.workspace)
 		}
 		b, err := os.ReadFile(logs[len(logs)-1])
 		if err != nil {

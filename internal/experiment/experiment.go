@@ -164,7 +164,7 @@ type Stage struct {
 	Name   string   `yaml:"name" doc:"name of the stage; its jobs are named NAME/cell" required:"true"`
 	Uses   string   `yaml:"uses" doc:"kind of the stage" required:"true"`
 	Needs  []string `yaml:"needs" doc:"stages whose results it reads"`
-	Matrix Matrix   `yaml:"matrix" doc:"axes (model, task) whose combinations are the stage's jobs, and combinations to exclude"`
+	Matrix Matrix   `yaml:"matrix" doc:"axes (model, task, seed) whose combinations are the stage's jobs, and combinations to exclude"`
 	Runner string   `yaml:"runner" doc:"where train jobs run: embedded (in taskvec itself, for models pretrained here) or container" enum:"embedded,container"`
 	// Container is set for the runner container only.
 	Container *Container `yaml:"container" doc:"the container that train jobs run in"`

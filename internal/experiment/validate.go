@@ -406,7 +406,7 @@ func (d *decoder) validateKinds(e *Experiment) {
 		}
 		if w, ok := s.With.(*ReportWith); ok && w.Published != "" {
 			if _, err := os.Stat(e.Resolve(w.Published)); err != nil {
-				d.failAt(p+".with.published", "published values: %v", err)
+				d.failAt(p+".with.published", "published values: %v (paths begin at this file; without any, leave it out)", err)
 			}
 		}
 		if s.Uses != "train" && (s.Runner != "" || s.Container != nil) {

@@ -156,7 +156,7 @@ var refused = []struct{ words, advice string }{
 // brokenOff is the fault of an answer that the server ended, without an error, before it was complete: the
 // API takes that for an end.
 func (c *Client) brokenOff(doing, name string) error {
-	return &pipeline.TryAgain{Err: fmt.Errorf("ollama model %q: %s: the server at %s ended its answer too early", name, doing, c.host)}
+	return &pipeline.TryAgain{Err: fmt.Errorf("ollama model %q: %s: the server at %s ended its answer too early: see its log, and run the same command again", name, doing, c.host)}
 }
 
 // fault says what an error of the API means.

@@ -287,7 +287,7 @@ func (l *Layout) leftOut(untrained [][]string) error {
 				continue
 			}
 			if zero[k] == all[k] {
-				return &adapter.Error{File: label(model, task), Msg: "ΔW is zero in every module: the adapter was not trained, and no distance to it is defined"}
+				return &adapter.Error{File: label(model, task), Msg: "ΔW is zero in every module: the adapter was not trained, and no distance to it is defined: train it, or leave it out"}
 			}
 			for _, other := range tasks {
 				if pair := [2]string{other, task}; other != task && !common[pair] && !common[[2]string{task, other}] {

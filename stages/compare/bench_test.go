@@ -55,7 +55,8 @@ func readOnce(b *testing.B, dirs []string) {
 }
 
 // BenchmarkThirteen compares 13 adapters of Mistral 7B's shape, q and v, r = 8, 32 layers, F32. What
-// testdata/bench.py runs beside NumPy is measures: reading and every number but the simulated nulls.
+// testdata/bench.py runs beside NumPy is measures: reading and every number but the simulated nulls and the measures
+// of what merging goes by, which NumPy's side has not.
 func BenchmarkThirteen(b *testing.B) {
 	dirs := kept(b, 13, "mistral", mistral(32))
 	out := b.TempDir()

@@ -9,9 +9,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strconv"
 
+	"taskvec/internal/adapter"
 	"taskvec/internal/experiment"
 	"taskvec/internal/pipeline"
 	"taskvec/internal/table"
@@ -82,6 +84,9 @@ func resolve(e *experiment.Experiment, s *experiment.Stage, c pipeline.Cell) (an
 	}
 	dir := e.Resolve(m.Base)
 	digest, err := modelDigest(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, &adapter.Error{File: dir, Msg: fmt.Sprintf("there is no such folder: models.%s.base names it as the base model's; put the model there", m.Name)}
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("base model %s: %w", m.Name, err)
 	}
