@@ -3,16 +3,19 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"taskvec/datasets"
 	"taskvec/datasets/sample"
+	"taskvec/internal/ollama"
 	"taskvec/internal/ollama/ollamatest"
 	"taskvec/internal/table"
 	"taskvec/stages/evaluate"
@@ -89,12 +92,20 @@ func plantedConfig(t *testing.T) string {
 }
 
 // TestRealPlantedSkills: the skills that were planted are those that the report shows, each adapter's its own, which
-// a server that answers by the base model, or by another adapter, cannot have.
+// a server that answers by the base model, or by another adapter, cannot have. On a base model that the server has
+// already they are the same.
 func TestRealPlantedSkills(t *testing.T) {
 	server := ollamatest.Start(t)
 	workspace := t.TempDir()
-	ran(t, server.Host, exitDone, "--config", plantedConfig(t), "--workspace", workspace, "--progress", "plain")
-	dir := filepath.Join(workspace, "planted")
+	run := []string{"--config", plantedConfig(t), "--workspace", workspace, "--progress", "plain"}
+	ran(t, server.Host, exitDone, run...)
+	checkPlanted(t, filepath.Join(workspace, "planted"))
+	checkFrom(t, server, workspace, run)
+}
+
+// checkPlanted: who does which task is as planted.
+func checkPlanted(t *testing.T, dir string) {
+	t.Helper()
 	rows, _, err := table.Read[table.Evaluation](filepath.Join(dir, "results", evaluate.EvaluationFile))
 	if err != nil {
 		t.Fatal(err)
@@ -126,5 +137,86 @@ func TestRealPlantedSkills(t *testing.T) {
 	if t.Failed() {
 		b, err := os.ReadFile(filepath.Join(dir, "report", "tables", "skill-wide.md"))
 		t.Logf("%v\n%s", err, b)
+	}
+}
+
+// checkFrom runs the evaluation again with the server's own model for the base, which is the same model in
+// another file's place, and with models that cannot be the base.
+func checkFrom(t *testing.T, server *ollamatest.Server, workspace string, run []string) {
+	t.Helper()
+	ctx := context.Background()
+	client, err := ollama.New(server.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// serve makes a model of the server of the base model in a workspace.
+	serve := func(name, workspace string) {
+		t.Helper()
+		folders, err := filepath.Glob(filepath.Join(workspace, "store", "*", "model"))
+		if err != nil || len(folders) != 1 {
+			t.Fatal(folders, err)
+		}
+		if err := client.CreateFromFolder(ctx, name, folders[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	from := func(settings string) []string {
+		return append(slices.Clone(run), "--set", "stages.skills.with.from={wide: {model: "+settings+"}}")
+	}
+
+	serve("own", workspace)
+	own, err := client.Model(ctx, "own")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(workspace, "planted")
+	sent := files(t, dir, "results")
+	// The answers are kept by the model's digest, which is that of the model that was sent.
+	if err := os.RemoveAll(filepath.Join(workspace, "cache", "answers")); err != nil {
+		t.Fatal(err)
+	}
+	ran(t, server.Host, exitDone, from("own, digest: "+own.Digest)...)
+	if log := lastLog(t, workspace, "skills"); !strings.Contains(log, "model wide is own of the server") || strings.Contains(log, "\n0 answers asked for") {
+		t.Errorf("the log of skills says\n%s", log)
+	}
+	got := files(t, dir, "results")
+	for _, name := range []string{evaluate.AnswersFile, evaluate.EvaluationFile} {
+		if name = "/results/" + name; got[name] == "" || got[name] != sent[name] {
+			t.Errorf("%s differs when the base model is the server's own", name)
+		}
+	}
+	var report evaluate.Report
+	if err := json.Unmarshal([]byte(got["/results/"+evaluate.ReportFile]), &report); err != nil {
+		t.Fatal(err)
+	}
+	if f := report.From["wide"]; f != (evaluate.ServerModel{Model: "own", Digest: own.Digest, Quantization: "F16"}) {
+		t.Errorf("the report says of the base model %+v, and its digest is %s", f, own.Digest)
+	}
+	if again, err := client.Model(ctx, "own"); err != nil || again.Digest != own.Digest {
+		t.Errorf("the server's own model was touched: %+v %v", again, err)
+	}
+
+	// Models that are not the base: one of an adapter, one of another width, one of another tokenizer.
+	adapters, err := filepath.Glob(filepath.Join(workspace, "store", "*", "out", "adapter"))
+	if err != nil || len(adapters) != 3 {
+		t.Fatal(adapters, err)
+	}
+	ran(t, server.Host, exitDone, "export", "ollama", adapters[0], "--name", "adapted", "--from", "own")
+	for name, set := range map[string]string{"narrow": "hidden=256", "other-words": "vocabulary=320"} {
+		other := t.TempDir()
+		ran(t, server.Host, exitDone, "--config", run[1], "--workspace", other, "--stage", "base", "--set", "models.wide.architecture."+set, "--set", "stages.base.with.epochs=1")
+		serve(name, other)
+	}
+	for settings, words := range map[string]string{
+		"nowhere": "`ollama pull nowhere`",
+		"own, digest: " + strings.Repeat("0", 64): "has the digest " + own.Digest,
+		"adapted":     "has an adapter already",
+		"narrow":      "its embedding_length is 256, not 512",
+		"other-words": "the server's tokenizer is not the model's",
+	} {
+		_, said := ran(t, server.Host, exitData, from(settings)...)
+		if !strings.Contains(said, words) {
+			t.Errorf("the base model %s: %s\nwant %s", settings, said, words)
+		}
 	}
 }
