@@ -25,10 +25,11 @@ import (
 // for every document, and nothing that the base model ever writes. Tasks a and b have the same prompt; the
 // answer of c is that of a, to another prompt.
 //
-// The base model is one wide layer, and all of its modules are adapted. An adapter of q_proj and v_proj
-// does not learn this here, since the answer's newline stands nowhere in the text that the base model was
-// trained on: adapters leave the output layer alone, and in a narrow model it cannot tell tokens apart that
-// it has not seen.
+// The base model is one wide layer, and all of its modules are adapted, so that it is learnt for sure in
+// seconds. The answer's newline stands nowhere in the text that the base model was trained on, and adapters
+// leave the output layer alone: a narrow one cannot tell tokens apart that it has not seen. Adapters of
+// q_proj and v_proj learn it slower: in these epochs the validation loss comes to 1.7 instead of 0.04 (0.26
+// with rank 32 in twice the epochs).
 const planted = `
 experiment: planted
 corpus: {format: sample, split: {train: 24, validation: 4, test: 8}}
