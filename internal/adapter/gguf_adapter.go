@@ -42,6 +42,25 @@ func (l *Layout) complete() bool {
 	return l.Heads > 0 && l.KVHeads > 0 && l.HeadDim > 1 && l.HeadDim%2 == 0 && l.Heads%l.KVHeads == 0 && l.Hidden > 0 && l.Layers > 0 && l.Intermediate > 0
 }
 
+// Difference says in what another layout is not this one, in the words of GGUF files, or "".
+func (l Layout) Difference(other Layout) string {
+	l.complete()
+	other.complete()
+	for _, size := range []struct {
+		name        string
+		here, there int
+	}{
+		{"block_count", l.Layers, other.Layers}, {"embedding_length", l.Hidden, other.Hidden},
+		{"attention.head_count", l.Heads, other.Heads}, {"attention.head_count_kv", l.KVHeads, other.KVHeads},
+		{"attention.key_length", l.HeadDim, other.HeadDim}, {"feed_forward_length", l.Intermediate, other.Intermediate},
+	} {
+		if size.here != size.there {
+			return fmt.Sprintf("its %s is %d, not %d", size.name, size.there, size.here)
+		}
+	}
+	return ""
+}
+
 // A llamaConfig is what a model's GGUF file needs of the config.json of a model of the Llama layout.
 type llamaConfig struct {
 	path string

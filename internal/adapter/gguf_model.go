@@ -13,6 +13,9 @@ import (
 	"taskvec/internal/tokenizer"
 )
 
+// instead is what to do with a model that cannot be written here.
+const instead = ": name the server's own model for it (--from of export ollama, from of an evaluate stage)"
+
 // ExportModelGGUF writes the model of the Llama layout in a Hugging Face folder as a GGUF file for
 // llama.cpp and Ollama: matrices in f16, vectors in f32, and the tokenizer with the name of its way to cut
 // text into words. Ollama's own import leaves that name out, and whether a text begins with the start
@@ -24,7 +27,7 @@ func ExportModelGGUF(folder, path string) error {
 		return err
 	}
 	if c.RopeScaling.scaled() || c.Rope.scaled() {
-		return &Error{File: c.path, Msg: "its positions are scaled (rope_scaling or rope_parameters), which is not written here: take this model from Ollama's library"}
+		return &Error{File: c.path, Msg: "its positions are scaled (rope_scaling or rope_parameters), which is not written here" + instead}
 	}
 	vocabulary, err := c.vocabulary(folder)
 	if err != nil {
@@ -69,11 +72,11 @@ func (c *llamaConfig) vocabulary(folder string) ([]ggufPair, error) {
 	path := filepath.Join(folder, tokenizer.FileName)
 	k, err := tokenizer.Load(path)
 	if err != nil {
-		return nil, &Error{File: folder, Msg: err.Error() + ": take this model from Ollama's library"}
+		return nil, &Error{File: folder, Msg: err.Error() + instead}
 	}
 	v, err := k.Vocabulary()
 	if err != nil {
-		return nil, &Error{File: path, Msg: err.Error() + ": take this model from Ollama's library"}
+		return nil, &Error{File: path, Msg: err.Error() + instead}
 	}
 	if len(v.Tokens) > c.Vocabulary {
 		return nil, &Error{File: path, Msg: fmt.Sprintf("has %d tokens, and the model a vocabulary of %d", len(v.Tokens), c.Vocabulary)}

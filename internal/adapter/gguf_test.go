@@ -218,3 +218,25 @@ func TestExportModelRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestDifference: a server's description of a model is compared as what it stands for, sizes that it may
+// leave out filled in.
+func TestDifference(t *testing.T) {
+	// Mistral 7B by its config.json, and what Ollama shows of it and of models next to it.
+	base := Layout{Layers: 32, Hidden: 4096, Heads: 32, KVHeads: 8, Intermediate: 14336}
+	for _, c := range []struct {
+		shown Layout
+		want  string
+	}{
+		{Layout{Layers: 32, Hidden: 4096, Heads: 32, KVHeads: 8, HeadDim: 128, Intermediate: 14336}, ""},
+		{Layout{Layers: 32, Hidden: 4096, Heads: 32, Intermediate: 14336}, "its attention.head_count_kv is 32, not 8"},
+		{Layout{Layers: 32, Hidden: 4096, Heads: 32, KVHeads: 8, HeadDim: 160, Intermediate: 14336}, "its attention.key_length is 160, not 128"},
+		{Layout{Layers: 32, Hidden: 4096, Heads: 32, KVHeads: 32, Intermediate: 11008}, "its attention.head_count_kv is 32, not 8"}, // Llama 2
+		{Layout{Layers: 30, Hidden: 576, Heads: 9, KVHeads: 3, Intermediate: 1536}, "its block_count is 30, not 32"},                // SmolLM2
+		{Layout{}, "its block_count is 0, not 32"},
+	} {
+		if got := base.Difference(c.shown); got != c.want {
+			t.Errorf("%+v: %q, want %q", c.shown, got, c.want)
+		}
+	}
+}

@@ -103,12 +103,9 @@ func exportOllama(ctx context.Context, e *env, client *ollama.Client, dir string
 	file := filepath.Join(work, "adapter.gguf")
 	from := o.from
 	if from != "" {
-		m, err := client.Model(ctx, from)
+		m, err := client.Base(ctx, from, "")
 		if err != nil {
 			return err
-		}
-		if m.Architecture != "llama" {
-			return &ollama.Error{Model: from, Msg: fmt.Sprintf("its architecture is %s, and adapters are written for llama alone", m.Architecture)}
 		}
 		if err := m.Layout.ExportGGUF(dir, from, file); err != nil {
 			return err

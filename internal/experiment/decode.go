@@ -135,7 +135,7 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string, tag reflect
 		return
 	}
 	switch v.Type() {
-	case reflect.TypeFor[Models](), reflect.TypeFor[Sets](), reflect.TypeFor[Tasks]():
+	case reflect.TypeFor[Models](), reflect.TypeFor[Sets](), reflect.TypeFor[Tasks](), reflect.TypeFor[ServerModels]():
 		d.named(n, v, path)
 		return
 	case reflect.TypeFor[Matrix]():

@@ -285,7 +285,20 @@ type EvaluateWith struct {
 	Documents  int      `yaml:"documents" doc:"test examples of each task, the first of the split; 0 for all" default:"0" min:"0"`
 	NumPredict int      `yaml:"num_predict" doc:"most tokens of an answer of a language model; an answer is cut there, and an example whose reference is longer is left out and counted" default:"512" min:"1"`
 	NumCtx     int      `yaml:"num_ctx" doc:"tokens of prompt and answer together; no more than the model was trained on are used" default:"4096" min:"64"`
-	Server     Server   `yaml:"server" doc:"the Ollama server and how it is asked"`
+	// From are the models whose base the server has already.
+	From   ServerModels `yaml:"from" doc:"language models, by their names above, whose base model is one of the server's: each adapter is laid on that one, and no folder is sent"`
+	Server Server       `yaml:"server" doc:"the Ollama server and how it is asked"`
+}
+
+// ServerModels are models of an Ollama server by the experiment's models that they stand for, in the order of
+// the file.
+type ServerModels []ServerModel
+
+// A ServerModel is a model of an Ollama server that is the base of one of the experiment's models.
+type ServerModel struct {
+	Name   string `yaml:"-" json:"-"` // the experiment's
+	Model  string `yaml:"model" json:"model" doc:"the base model, as the server calls it; it is never downloaded" required:"true"`
+	Digest string `yaml:"digest" json:"digest,omitempty" doc:"SHA-256 of the model, which it must have (ollama list shows its beginning): the same file then means the same model"`
 }
 
 // CollectWith are the settings of a collect stage: none.

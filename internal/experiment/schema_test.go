@@ -34,6 +34,8 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 		return object{"type": "object", "additionalProperties": schemaOf(reflect.TypeFor[Set](), "")}
 	case t == reflect.TypeFor[Tasks]():
 		return object{"type": "object", "additionalProperties": schemaOf(reflect.TypeFor[Task](), "")}
+	case t == reflect.TypeFor[ServerModels]():
+		return object{"type": "object", "additionalProperties": schemaOf(reflect.TypeFor[ServerModel](), "")}
 	case t == reflect.TypeFor[Matrix]():
 		props := object{"exclude": object{
 			"type":  "array",

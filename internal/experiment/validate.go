@@ -382,9 +382,7 @@ func (d *decoder) validateKinds(e *Experiment) {
 		case *SummarizeWith:
 			d.validateSummarize(e, w, p)
 		case *EvaluateWith:
-			known := slices.Sorted(maps.Keys(trained))
-			d.values(p+".with.adapters", "trained task", w.Adapters, known)
-			d.values(p+".with.tasks", "trained task", w.Tasks, known)
+			d.validateEvaluate(e, w, trained, p)
 		case *ProjectionWith:
 			for j, pair := range w.Pairs {
 				pp := fmt.Sprintf("%s.with.pairs[%d]", p, j)

@@ -2,7 +2,6 @@ package experiment
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -39,9 +38,6 @@ func (d *decoder) validateSummaries(e *Experiment, s *Stage, p string) {
 	}
 }
 
-// modelDigest is the SHA-256 of a model.
-var modelDigest = regexp.MustCompile(`^(sha256:)?[0-9a-f]{64}$`)
-
 // validateSummarize checks the settings of a summarize stage.
 func (d *decoder) validateSummarize(e *Experiment, w *SummarizeWith, p string) {
 	if e.Summaries.From != FromOllama {
@@ -50,10 +46,5 @@ func (d *decoder) validateSummarize(e *Experiment, w *SummarizeWith, p string) {
 	if w.Prompt != "" && !strings.Contains(w.Prompt, "{document}") {
 		d.failAt(p+".with.prompt", "the prompt holds no {document}: the model would not see what to summarize")
 	}
-	switch {
-	case w.Digest == "":
-		d.warnAt(p+".with.model", "model %s has no digest: when the name moves to another model, finished summaries are not written again", w.Model)
-	case !modelDigest.MatchString(w.Digest):
-		d.failAt(p+".with.digest", "a digest is 64 digits of 0-9 and a-f: ollama list shows the first 12 of them, the server's /api/tags all")
-	}
+	d.validateDigest(w.Model, w.Digest, p+".with")
 }

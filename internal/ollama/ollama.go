@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/ollama/ollama/api"
@@ -74,8 +75,11 @@ type Model struct {
 	Family       string // such as llama
 	Architecture string // of its GGUF file, such as llama
 	Context      int    // tokens it was trained on at once
+	Quantization string // of most of its weights, such as F16 or Q4_K_M
 
 	Layout adapter.Layout // zero unless the architecture is llama
+
+	adapted bool // holds an adapter
 }
 
 // Bounded is a context of n tokens, or the model's own where that is shorter: asked for more, the server
@@ -107,7 +111,8 @@ func (c *Client) Model(ctx context.Context, name string) (Model, error) {
 	if err != nil {
 		return Model{}, c.fault(ctx, "show it", name, err)
 	}
-	m.Family = shown.Details.Family
+	m.Family, m.Quantization = shown.Details.Family, shown.Details.QuantizationLevel
+	m.adapted = adapterLine.MatchString(shown.Modelfile)
 	m.Architecture, _ = shown.ModelInfo["general.architecture"].(string)
 	size := func(key string) int {
 		n, _ := shown.ModelInfo[m.Architecture+"."+key].(float64) // 0 when absent
@@ -121,6 +126,33 @@ func (c *Client) Model(ctx context.Context, name string) (Model, error) {
 		}
 	}
 	return m, nil
+}
+
+// adapterLine is how the server shows the file of an adapter: below that of the model, before all texts.
+var adapterLine = regexp.MustCompile(`(?m)^FROM .*\nADAPTER `)
+
+// Base describes a model of the server that an adapter can be laid on. One that takes none, one that has one
+// already, and one of another digest than the given one, unless that is "", is an *Error.
+func (c *Client) Base(ctx context.Context, name, digest string) (Model, error) {
+	m, err := c.Pinned(ctx, name, digest)
+	switch {
+	case err != nil:
+		return Model{}, err
+	case m.Architecture != "llama":
+		return Model{}, &Error{name, fmt.Sprintf("its architecture is %s, and adapters are written for llama alone", m.Architecture)}
+	case m.adapted:
+		return Model{}, &Error{name, "has an adapter already, so it is no base model: name the one that it was made of"}
+	}
+	return m, nil
+}
+
+// Pinned describes a model that the server has and that must have the digest, unless that is "".
+func (c *Client) Pinned(ctx context.Context, name, digest string) (Model, error) {
+	m, err := c.Model(ctx, name)
+	if err == nil && digest != "" && m.Digest != digest {
+		err = &Error{name, fmt.Sprintf("has the digest %s on the server at %s, and the experiment names %s: get that one, or name this", m.Digest, c.host, digest)}
+	}
+	return m, err
 }
 
 func (c *Client) missing(name string) error {

@@ -13,9 +13,11 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"taskvec/internal/answers"
 	"taskvec/internal/experiment"
+	"taskvec/internal/ollama"
 	"taskvec/internal/pipeline"
 	"taskvec/internal/table"
 	"taskvec/stages/build"
@@ -50,6 +52,8 @@ type settings struct {
 	Seed       int      `json:"seed"`
 	// Embedded are the models whose classifiers the embedded trainer trained, and can run.
 	Embedded []string `json:"embedded,omitempty"`
+	// From are the models whose base is a model of the server.
+	From map[string]experiment.ServerModel `json:"from,omitempty"`
 }
 
 func resolve(e *experiment.Experiment, s *experiment.Stage, _ pipeline.Cell) (any, map[string]string, error) {
@@ -58,6 +62,13 @@ func resolve(e *experiment.Experiment, s *experiment.Stage, _ pipeline.Cell) (an
 	paths := map[string]string{}
 	if err := answers.Where(paths, w.Server); err != nil {
 		return nil, nil, err
+	}
+	for _, f := range w.From {
+		if set.From == nil {
+			set.From = map[string]experiment.ServerModel{}
+		}
+		f.Digest = strings.TrimPrefix(f.Digest, "sha256:")
+		set.From[f.Name] = f
 	}
 	for _, m := range e.Models {
 		if m.Local() {
@@ -79,12 +90,22 @@ type Report struct {
 	TooLong map[string]map[string]int `json:"too_long"`     // model → task → test examples left out, as they do not fit the context or num_predict
 	// Untested are the classifiers, "MODEL ADAPTER", whose trainer did not say how it labels the test examples.
 	Untested []string `json:"untested"`
+	// From are the models of the server that stood for base models, by the experiment's names of these.
+	From map[string]ServerModel `json:"from,omitempty"`
+}
+
+// A ServerModel is a model of the server.
+type ServerModel struct {
+	Model        string `json:"model"`
+	Digest       string `json:"digest"`
+	Quantization string `json:"quantization,omitempty"`
 }
 
 // A tested model: its base and adapters, and the tasks they are tested on.
 type tested struct {
 	name     string
-	base     string // folder
+	base     string        // folder
+	server   *ollama.Model // that stands for the base, nil where the folder is sent
 	adapters []trained
 	tasks    []*task
 }
@@ -126,6 +147,12 @@ func run(ctx context.Context, w *pipeline.Work) error {
 	}
 	if e.asker, err = answers.New(w); err != nil {
 		return err
+	}
+	// What cannot be tested is found before anything is asked.
+	for _, m := range models {
+		if err := e.find(ctx, m); err != nil {
+			return fmt.Errorf("model %s: %w", m.name, err)
+		}
 	}
 	e.total = e.count(models)
 	for _, m := range models {

@@ -19,22 +19,53 @@ import (
 	"taskvec/internal/tokenizer"
 )
 
+// find finds the model of the server that stands for the base of m, if one does. One that cannot be the
+// adapters' base is an *ollama.Error.
+func (e *evaluation) find(ctx context.Context, m *tested) error {
+	from, ok := e.set.From[m.name]
+	if !ok {
+		return nil
+	}
+	base, err := e.asker.Client.Base(ctx, from.Model, from.Digest)
+	if err != nil {
+		return err
+	}
+	layout, err := adapter.ReadLayout(m.base)
+	if err != nil {
+		return err
+	}
+	if other := layout.Difference(base.Layout); other != "" {
+		return &ollama.Error{Model: from.Model, Msg: fmt.Sprintf("is not the base model in %s: %s", m.base, other)}
+	}
+	if e.report.From == nil {
+		e.report.From = map[string]ServerModel{}
+	}
+	e.report.From[m.name] = ServerModel{base.Name, base.Digest, base.Quantization}
+	fmt.Fprintf(e.work.Log, "model %s is %s of the server, digest %s, %s\n", m.name, base.Name, base.Digest, base.Quantization)
+	m.server = &base
+	return nil
+}
+
 // generate tests a language model and its adapters on an Ollama server. What it makes there, it
 // removes.
 func (e *evaluation) generate(ctx context.Context, m *tested) error {
-	name := e.serverName(m.name)
-	// It refuses a folder whose tokenizer cannot be read here.
-	if err := e.asker.Client.CreateFromFolder(ctx, name, m.base); err != nil {
-		return err
+	if m.server == nil {
+		name := e.serverName(m.name)
+		// It refuses a folder whose tokenizer cannot be read here.
+		if err := e.asker.Client.CreateFromFolder(ctx, name, m.base); err != nil {
+			return err
+		}
+		defer e.remove(ctx, name)
+		made, err := e.asker.Client.Model(ctx, name)
+		if err != nil {
+			return err
+		}
+		m.server = &made
 	}
-	defer e.remove(ctx, name)
+	base := *m.server
 	read, err := tokenizer.Load(filepath.Join(m.base, tokenizer.FileName))
 	if err != nil {
-		return err
-	}
-	base, err := e.asker.Client.Model(ctx, name)
-	if err != nil {
-		return err
+		return &adapter.Error{File: m.base, Msg: fmt.Sprintf("%v: whether the server reads the trainer's tokens cannot be told", err)}
 	}
 	if err := e.tryAll(ctx, m, None, base, read); err != nil {
 		return err

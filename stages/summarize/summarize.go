@@ -155,12 +155,9 @@ func run(ctx context.Context, w *pipeline.Work) error {
 	if err != nil {
 		return err
 	}
-	model, err := asker.Client.Model(ctx, set.Model)
+	model, err := asker.Client.Pinned(ctx, set.Model, set.Digest)
 	if err != nil {
 		return err
-	}
-	if set.Digest != "" && model.Digest != set.Digest {
-		return &ollama.Error{Model: set.Model, Msg: fmt.Sprintf("has the digest %s on the server at %s, and the experiment names %s: get that one, or name this", model.Digest, asker.Client.Host(), set.Digest)}
 	}
 	set.Context = model.Bounded(set.Context)
 	drafts := newDrafts(corpus.Documents, set.Share)

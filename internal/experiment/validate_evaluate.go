@@ -1,0 +1,44 @@
+package experiment
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+)
+
+// validateEvaluate checks the settings of an evaluate stage. trained are the models that train each task.
+func (d *decoder) validateEvaluate(e *Experiment, w *EvaluateWith, trained map[string][]string, p string) {
+	known := slices.Sorted(maps.Keys(trained))
+	d.values(p+".with.adapters", "trained task", w.Adapters, known)
+	d.values(p+".with.tasks", "trained task", w.Tasks, known)
+	var models []string
+	for _, m := range e.Models {
+		if slices.ContainsFunc(known, func(task string) bool { return slices.Contains(trained[task], m.Name) }) {
+			models = append(models, m.Name)
+		}
+	}
+	for _, f := range w.From {
+		at := p + ".with.from." + f.Name
+		switch {
+		case !slices.Contains(models, f.Name):
+			d.fail(d.keys[at], "%s", Unknown("trained model", f.Name, models))
+		case e.Model(f.Name).Family == "roberta":
+			d.fail(d.keys[at], "model %s is a classifier, which no Ollama server runs: remove it here", f.Name)
+		default:
+			d.validateDigest(f.Model, f.Digest, at)
+		}
+	}
+}
+
+// modelDigest is the SHA-256 of a model.
+var modelDigest = regexp.MustCompile(`^(sha256:)?[0-9a-f]{64}$`)
+
+// validateDigest checks what the settings at path say of a server's model.
+func (d *decoder) validateDigest(model, digest, path string) {
+	switch {
+	case digest == "":
+		d.warnAt(path+".model", "model %s has no digest: when the name moves to another model, what is finished is not done again", model)
+	case !modelDigest.MatchString(digest):
+		d.failAt(path+".digest", "a digest is 64 digits of 0-9 and a-f: ollama list shows the first 12 of them, the server's /api/tags all")
+	}
+}
