@@ -53,22 +53,36 @@ func claim(t *testing.T, name string) (workspace string) {
 	return workspace
 }
 
+// compiled compiles an experiment and returns the file.
+func compiled(t *testing.T, config string, args ...string) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "compiled.yaml")
+	said(t, "env", append([]string{asTaskvec + "=1", os.Args[0], "compile", "--config", config, "--output", out}, args...)...)
+	return out
+}
+
 // A workflow is one that was submitted.
 type workflow struct {
 	t    *testing.T
 	name string
 }
 
-// submit submits a file on a claim.
-func submit(t *testing.T, file, claim string) *workflow {
+// onClaim is the parameter of a workflow whose workspace is a claim.
+func onClaim(name string) string { return "workspace-claim=" + name }
+
+// submit submits a file with parameters.
+func submit(t *testing.T, file string, parameters ...string) *workflow {
 	t.Helper()
-	args := []string{"submit", file, "--output", "name", "--parameter", "image=" + part(t, "TASKVEC_IMAGE"), "--parameter", "workspace-claim=" + claim}
+	args := []string{"submit", file, "--output", "name", "--parameter", "image=" + part(t, "TASKVEC_IMAGE")}
+	for _, p := range parameters {
+		args = append(args, "--parameter", p)
+	}
 	return &workflow{t, strings.TrimSpace(said(t, "argo", args...))}
 }
 
 // node is a pod of a workflow, as Argo knows it.
 type node struct {
-	ID, DisplayName, TemplateName, Type, Phase string
+	ID, DisplayName, TemplateName, Type, Phase, Message string
 }
 
 // state returns how a workflow is, and its pods.
@@ -114,6 +128,20 @@ func (w *workflow) logs() string {
 	return string(out)
 }
 
+// says wants a message of a task that failed in its log, and beside the task in Argo.
+func (w *workflow) says(task, message string) {
+	w.t.Helper()
+	if logs := w.logs(); !strings.Contains(logs, message) {
+		w.t.Errorf("the logs do not say %q:\n%s", message, logs)
+	}
+	_, pods := w.state()
+	for _, n := range pods {
+		if n.DisplayName == task && !strings.Contains(n.Message, message) {
+			w.t.Errorf("Argo says of %s %q, want %q", task, n.Message, message)
+		}
+	}
+}
+
 // sameFiles wants the same files with the same bytes.
 func sameFiles(t *testing.T, got, want map[string]string) {
 	t.Helper()
@@ -134,6 +162,7 @@ func TestRealArgo(t *testing.T) {
 		t.Run("quickstart", submitQuickstart)
 		t.Run("killed", submitKilled)
 		t.Run("faulty", submitFaulty)
+		t.Run("objects", submitObjects)
 	})
 }
 
@@ -152,12 +181,12 @@ func submitQuickstart(t *testing.T) {
 	t.Parallel()
 	const pipeline, config = "../../pipelines/quickstart.yaml", "../../configs/quickstart.yaml"
 	workspace := claim(t, "quickstart")
-	submit(t, pipeline, "quickstart").ends("Succeeded")
+	submit(t, pipeline, onClaim("quickstart")).ends("Succeeded")
 	got := files(t, filepath.Join(workspace, "quickstart"), "report", "results")
 	sameFiles(t, got, files(t, quickstart(t, t.TempDir()), "report", "results"))
 
 	before := files(t, workspace, "store", "logs")
-	again := submit(t, pipeline, "quickstart")
+	again := submit(t, pipeline, onClaim("quickstart"))
 	again.ends("Succeeded")
 	sameFiles(t, files(t, workspace, "store", "logs"), before)
 	if logs := again.logs(); !strings.Contains(logs, "report is done already (key ") {
@@ -181,10 +210,8 @@ func submitQuickstart(t *testing.T) {
 func submitKilled(t *testing.T) {
 	t.Parallel()
 	file := contained(t)
-	compiled := filepath.Join(t.TempDir(), "contained.yaml")
-	said(t, "env", asTaskvec+"=1", os.Args[0], "compile", "--config", file, "--output", compiled)
 	workspace := claim(t, "killed")
-	w := submit(t, compiled, "killed")
+	w := submit(t, compiled(t, file), onClaim("killed"))
 	const task = "first-10pct-words"
 	logs := filepath.Join(workspace, "logs", "train", "tiny-llama", task)
 	for attempt, kill := range [][]string{
@@ -271,7 +298,7 @@ stages:
 func submitFaulty(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	file, compiled := filepath.Join(dir, "faulty.yaml"), filepath.Join(dir, "compiled.yaml")
+	file := filepath.Join(dir, "faulty.yaml")
 	for path, text := range map[string]string{
 		file:                           faultyExperiment,
 		filepath.Join(dir, "mine.csv"): "remark,mood\nall is well,calm\nleave me alone,angry\n",
@@ -280,14 +307,11 @@ func submitFaulty(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	said(t, "env", asTaskvec+"=1", os.Args[0], "compile", "--config", file, "--output", compiled)
 	workspace := claim(t, "faulty")
-	w := submit(t, compiled, "faulty")
+	w := submit(t, compiled(t, file), onClaim("faulty"))
 	w.ends("Failed")
 	const message = `label "angry" is none of`
-	if logs := w.logs(); !strings.Contains(logs, message) {
-		t.Errorf("the logs do not say %q:\n%s", message, logs)
-	}
+	w.says("examples-mine", message)
 	got := map[string]string{}
 	_, pods := w.state()
 	for _, n := range pods {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -37,7 +38,13 @@ SIGTERM, upon which a training saves a checkpoint that the next attempt goes on 
 Progress is written as N/M to the file that $` + progressVariable + ` names, if any.
 ` + exitHelp,
 		Args: exactly(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return runJob(cmd, e, &o, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := runJob(cmd, e, &o, args[0])
+			if err != nil {
+				noteTermination(e.stderr, err)
+			}
+			return err
+		},
 	}
 	o.addFlags(cmd)
 	cmd.Flags().BoolVar(&o.inside, "inside", false, "this process stands in the stage's container: start its trainer here")
@@ -106,6 +113,29 @@ func runJob(cmd *cobra.Command, e *env, o *jobOptions, name string) error {
 		fmt.Fprintf(e.stdout, "%s is done already (key %s)\n", name, j.Key)
 	}
 	return err
+}
+
+// terminationFile is what Kubernetes gives each container for a word on why it ended, and nothing else has.
+const terminationFile = "/dev/termination-log"
+
+// noteTermination tells the cluster why the job failed: Argo shows it beside the task and hands it to the exit
+// handler, so that it is known when the pod and its log are gone.
+func noteTermination(log io.Writer, err error) {
+	var failed *pipeline.RunError
+	if errors.As(err, &failed) {
+		err = errors.Join(failed.Unwrap()...) // the one job's, whose name is the task's
+	}
+	f, openErr := os.OpenFile(terminationFile, os.O_WRONLY|os.O_TRUNC, 0)
+	if errors.Is(openErr, fs.ErrNotExist) {
+		return
+	}
+	if openErr == nil {
+		_, openErr = fmt.Fprint(f, err)
+		openErr = errors.Join(openErr, f.Close())
+	}
+	if openErr != nil {
+		fmt.Fprintf(log, "note: the cluster is not told why: %v\n", openErr)
+	}
 }
 
 // progressInterval is how often progress is written.
