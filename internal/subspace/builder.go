@@ -79,11 +79,14 @@ func (b *Builder) Add(s float64) (*Decomposition, error) {
 		}
 	}
 	var frames [2]Matrix
-	for side, stack := range b.stack {
+	for _, side := range []Side{Row, Column} {
+		stack := b.stack[side]
 		frames[side] = Matrix{k, stack.Cols, stack.Data[b.rows*stack.Cols:][:k*stack.Cols]}
 		basis[side].lift(frames[side], coordinates[side])
+		if side == Row { // before the left vectors are made, which need not be turned then
+			orient(coordinates[Column], frames[Row])
+		}
 	}
-	orient(frames[Column], frames[Row])
 	d := &Decomposition{S: values[:k:k], U: frames[Column], V: frames[Row]}
 	b.updates, b.rows = append(b.updates, d), b.rows+k
 	return d, nil
@@ -92,7 +95,7 @@ func (b *Builder) Add(s float64) (*Decomposition, error) {
 // signed is how many elements of a right singular vector decide on its sign.
 const signed = 64
 
-// orient turns the pairs of singular vectors so that of the first elements of v the one of largest
+// orient turns the pairs of singular vectors, of u the vectors or their coordinates, so that of the first elements of v the one of largest
 // absolute value is positive: they are then the same whatever the factors were, as is what random draws
 // make of them.
 func orient(u, v Matrix) {

@@ -38,12 +38,12 @@ func gram(g, x Matrix) {
 	}
 	for i := range g.Rows {
 		for j := range i {
-			g.Data[i*g.Cols+j] = g.Data[j*g.Cols+i]
+			g.Data[j*g.Cols+i] = g.Data[i*g.Cols+j]
 		}
 	}
 }
 
-// addGram adds the upper triangle of Y·Yᵀ to that of g, Y being n columns of x.
+// addGram adds the lower triangle of Y·Yᵀ to that of g, Y being n columns of x; what it leaves above is not to be read.
 func addGram(g, x Matrix, from, n int) {
 	bulk := 0
 	if best.tile != nil && x.Rows >= best.rows {
@@ -53,7 +53,7 @@ func addGram(g, x Matrix, from, n int) {
 		for i := range x.Rows {
 			a := x.Row(i)[from+bulk : from+n]
 			for j := i; j < x.Rows; j++ {
-				g.Data[i*g.Cols+j] += dot(a, x.Row(j)[from+bulk:from+n])
+				g.Data[j*g.Cols+i] += dot(a, x.Row(j)[from+bulk:from+n])
 			}
 		}
 	}
@@ -67,8 +67,9 @@ func addGram(g, x Matrix, from, n int) {
 			j0 := min(j, x.Rows-best.cols)
 			best.tile(bulk, &x.Data[i0*x.Cols+from], &x.Data[j0*x.Cols+from], x.Cols, &sums[0])
 			for c := j; c < min(j+best.cols, x.Rows); c++ {
-				for r := i; r <= min(c, i0+best.rows-1); r++ {
-					g.Data[r*g.Cols+c] += sums[(c-j0)*best.rows+r-i0]
+				row := g.Data[c*g.Cols+i : c*g.Cols+i0+best.rows]
+				for r, v := range sums[(c-j0)*best.rows+i-i0:][:len(row)] {
+					row[r] += v
 				}
 			}
 		}
