@@ -11,14 +11,17 @@ import (
 	"strings"
 )
 
-// A Layout is what an adapter's GGUF file depends on in a base model of the Llama layout.
+// A Layout is what an adapter's GGUF file depends on in a base model of the Llama layout, and what tells one
+// such model from the next.
 type Layout struct {
-	Layers       int `json:"num_hidden_layers"`
-	Hidden       int `json:"hidden_size"`
-	Heads        int `json:"num_attention_heads"`
-	KVHeads      int `json:"num_key_value_heads"` // Heads when 0
-	HeadDim      int `json:"head_dim"`            // Hidden / Heads when 0
-	Intermediate int `json:"intermediate_size"`
+	Layers       int     `json:"num_hidden_layers"`
+	Hidden       int     `json:"hidden_size"`
+	Heads        int     `json:"num_attention_heads"`
+	KVHeads      int     `json:"num_key_value_heads"` // Heads when 0
+	HeadDim      int     `json:"head_dim"`            // Hidden / Heads when 0
+	Intermediate int     `json:"intermediate_size"`
+	Vocabulary   int     `json:"vocab_size"` // 0 when unknown
+	RopeTheta    float32 `json:"rope_theta"` // likewise
 }
 
 // ReadLayout reads the layout of the base model in a Hugging Face folder. A model of another layout is an
@@ -58,6 +61,12 @@ func (l Layout) Difference(other Layout) string {
 			return fmt.Sprintf("its %s is %d, not %d", size.name, size.there, size.here)
 		}
 	}
+	if l.Vocabulary != other.Vocabulary && l.Vocabulary*other.Vocabulary != 0 {
+		return fmt.Sprintf("its vocab_size is %d, not %d", other.Vocabulary, l.Vocabulary)
+	}
+	if l.RopeTheta != other.RopeTheta && l.RopeTheta*other.RopeTheta != 0 {
+		return fmt.Sprintf("its rope.freq_base is %g, not %g", other.RopeTheta, l.RopeTheta)
+	}
 	return ""
 }
 
@@ -67,10 +76,8 @@ type llamaConfig struct {
 
 	Layout
 	ModelType   string          `json:"model_type"`
-	Vocabulary  int             `json:"vocab_size"`
 	Positions   int             `json:"max_position_embeddings"`
 	NormEps     float32         `json:"rms_norm_eps"`
-	RopeTheta   float32         `json:"rope_theta"`
 	RopeScaling rope            `json:"rope_scaling"`
 	Rope        rope            `json:"rope_parameters"` // both of the above since transformers 5
 	Tied        bool            `json:"tie_word_embeddings"`

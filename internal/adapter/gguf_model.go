@@ -150,7 +150,7 @@ func (c *llamaConfig) tensors(m *Checkpoint) ([]ggufTensor, error) {
 		add("lm_head.weight", "output", 0, c.Vocabulary, c.Hidden)
 	}
 	if fault == nil && len(left) > 0 {
-		fault = &Error{File: m.Dir, Tensor: slices.Min(slices.Collect(maps.Keys(left))), Msg: "has no place in a GGUF file of the Llama layout: where the server has the model, name it with --from"}
+		fault = &Error{File: m.Dir, Tensor: slices.Min(slices.Collect(maps.Keys(left))), Msg: "has no place in a GGUF file of the Llama layout" + instead}
 	}
 	if fault != nil {
 		return nil, fault

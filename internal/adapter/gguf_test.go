@@ -223,7 +223,12 @@ func TestExportModelRefused(t *testing.T) {
 // leave out filled in.
 func TestDifference(t *testing.T) {
 	// Mistral 7B by its config.json, and what Ollama shows of it and of models next to it.
-	base := Layout{Layers: 32, Hidden: 4096, Heads: 32, KVHeads: 8, Intermediate: 14336}
+	base := Layout{Layers: 32, Hidden: 4096, Heads: 32, KVHeads: 8, Intermediate: 14336, Vocabulary: 32000, RopeTheta: 1e6}
+	like := func(vocabulary int, theta float32) Layout {
+		other := base
+		other.Vocabulary, other.RopeTheta = vocabulary, theta
+		return other
+	}
 	for _, c := range []struct {
 		shown Layout
 		want  string
@@ -234,6 +239,10 @@ func TestDifference(t *testing.T) {
 		{Layout{Layers: 32, Hidden: 4096, Heads: 32, KVHeads: 32, Intermediate: 11008}, "its attention.head_count_kv is 32, not 8"}, // Llama 2
 		{Layout{Layers: 30, Hidden: 576, Heads: 9, KVHeads: 3, Intermediate: 1536}, "its block_count is 30, not 32"},                // SmolLM2
 		{Layout{}, "its block_count is 0, not 32"},
+		{like(32000, 1e6), ""},
+		{like(32000, 1e4), "its rope.freq_base is 10000, not 1e+06"}, // version 0.1 of Mistral 7B, where base is 0.2
+		{like(32768, 1e6), "its vocab_size is 32768, not 32000"},     // 0.3
+		{like(0, 0), ""}, // not shown
 	} {
 		if got := base.Difference(c.shown); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.shown, got, c.want)

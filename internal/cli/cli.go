@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -104,8 +105,17 @@ func printError(w io.Writer, err error) {
 	fmt.Fprintln(w, "taskvec: "+text)
 	var usage *usageError
 	if errors.As(err, &usage) {
-		fmt.Fprintf(w, "see: go run ./stages/... %s--help\n", usage.command)
+		fmt.Fprintf(w, "see: %s %s--help\n", program(), usage.command)
 	}
+}
+
+// program is what a person types to run this program.
+func program() string {
+	name := strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe")
+	if name == "stages" { // what go run makes of the package
+		return "go run ./stages/..."
+	}
+	return name
 }
 
 // A usageError is a command line that makes no sense.

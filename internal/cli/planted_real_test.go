@@ -197,15 +197,17 @@ func checkFrom(t *testing.T, server *ollamatest.Server, workspace string, run []
 		t.Errorf("the server's own model was touched: %+v %v", again, err)
 	}
 
-	// Models that are not the base: one of an adapter, one of another width, one of another tokenizer.
+	// Models that are not the base: one of an adapter, one of another width, two of other tokenizers.
 	adapters, err := filepath.Glob(filepath.Join(workspace, "store", "*", "out", "adapter"))
 	if err != nil || len(adapters) != 3 {
 		t.Fatal(adapters, err)
 	}
 	ran(t, server.Host, exitDone, "export", "ollama", adapters[0], "--name", "adapted", "--from", "own")
-	for name, set := range map[string]string{"narrow": "hidden=256", "other-words": "vocabulary=320"} {
+	for name, set := range map[string]string{
+		"narrow": "models.wide.architecture.hidden=256", "fewer-words": "models.wide.architecture.vocabulary=320", "other-words": "corpus.split.train=12",
+	} {
 		other := t.TempDir()
-		ran(t, server.Host, exitDone, "--config", run[1], "--workspace", other, "--stage", "base", "--set", "models.wide.architecture."+set, "--set", "stages.base.with.epochs=1")
+		ran(t, server.Host, exitDone, "--config", run[1], "--workspace", other, "--stage", "base", "--set", set, "--set", "stages.base.with.epochs=1")
 		serve(name, other)
 	}
 	for settings, words := range map[string]string{
@@ -213,6 +215,7 @@ func checkFrom(t *testing.T, server *ollamatest.Server, workspace string, run []
 		"own, digest: " + strings.Repeat("0", 64): "has the digest " + own.Digest,
 		"adapted":     "has an adapter already",
 		"narrow":      "its embedding_length is 256, not 512",
+		"fewer-words": "its vocab_size is 320, not ",
 		"other-words": "the server's tokenizer is not the model's",
 	} {
 		_, said := ran(t, server.Host, exitData, from(settings)...)

@@ -193,7 +193,7 @@ func execute(cmd *cobra.Command, e *env, o *experimentOptions, p *pipeline.Plan,
 		for i, arg := range e.args {
 			words[i] = shellWord(arg)
 		}
-		fmt.Fprintf(e.stderr, "\nto go on where it stopped: go run ./stages/... %s\n\n", strings.Join(words, " "))
+		fmt.Fprintf(e.stderr, "\nto go on where it stopped: %s %s\n\n", program(), strings.Join(words, " "))
 		return err
 	}
 	if err != nil {

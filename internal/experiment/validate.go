@@ -382,7 +382,7 @@ func (d *decoder) validateKinds(e *Experiment) {
 		case *SummarizeWith:
 			d.validateSummarize(e, w, p)
 		case *EvaluateWith:
-			d.validateEvaluate(e, w, trained, p)
+			d.validateEvaluate(e, s, w, trained, p)
 		case *ProjectionWith:
 			for j, pair := range w.Pairs {
 				pp := fmt.Sprintf("%s.with.pairs[%d]", p, j)

@@ -5,27 +5,20 @@ import (
 	"testing"
 )
 
-// collections is how often the collector ran while 48 MB of garbage were made.
-func collections() uint32 {
-	var before, after runtime.MemStats
+// goal is the size of the heap at which the collector will run next, in MB.
+func goal() float64 {
+	var m runtime.MemStats
 	runtime.GC()
-	runtime.ReadMemStats(&before)
-	for range 48 << 10 {
-		garbage = make([]byte, 1<<10)
-	}
-	runtime.ReadMemStats(&after)
-	return after.NumGC - before.NumGC
+	runtime.ReadMemStats(&m)
+	return float64(m.NextGC) / (1 << 20)
 }
 
-var garbage []byte
-
 func TestRoom(t *testing.T) {
-	without := collections()
+	before := goal()
 	release := Room(64 << 20)
-	with := collections()
+	with := goal()
 	release()
-	again := collections()
-	if without < 5 || with > 1 || again < 5 {
-		t.Errorf("48 MB of garbage were collected %d times, %d times with 64 MB set aside and %d times after that; want 5 or more, at most 1, 5 or more", without, with, again)
+	if after := goal(); before > 32 || with < 96 || after > 32 {
+		t.Errorf("the collector's goal was %.0f MB, %.0f MB with 64 MB set aside and %.0f MB after that; want less than 32, more than 96, less than 32", before, with, after)
 	}
 }

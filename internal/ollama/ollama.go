@@ -120,9 +120,11 @@ func (c *Client) Model(ctx context.Context, name string) (Model, error) {
 	}
 	m.Context = size("context_length")
 	if m.Architecture == "llama" {
+		theta, _ := shown.ModelInfo["llama.rope.freq_base"].(float64)
 		m.Layout = adapter.Layout{
 			Layers: size("block_count"), Hidden: size("embedding_length"), Intermediate: size("feed_forward_length"),
 			Heads: size("attention.head_count"), KVHeads: size("attention.head_count_kv"), HeadDim: size("attention.key_length"),
+			Vocabulary: size("vocab_size"), RopeTheta: float32(theta),
 		}
 	}
 	return m, nil

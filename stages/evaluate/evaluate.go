@@ -20,6 +20,7 @@ import (
 	"taskvec/internal/ollama"
 	"taskvec/internal/pipeline"
 	"taskvec/internal/table"
+	"taskvec/internal/tokenizer"
 	"taskvec/stages/build"
 	"taskvec/stages/pretrain"
 	"taskvec/tasks"
@@ -104,8 +105,9 @@ type ServerModel struct {
 // A tested model: its base and adapters, and the tasks they are tested on.
 type tested struct {
 	name     string
-	base     string        // folder
-	server   *ollama.Model // that stands for the base, nil where the folder is sent
+	base     string               // folder
+	server   *ollama.Model        // that stands for the base, nil where the folder is sent
+	tokens   *tokenizer.Tokenizer // of a language model
 	adapters []trained
 	tasks    []*task
 }

@@ -119,7 +119,7 @@ func TestLeftOut(t *testing.T) {
 	long := &task{name: "ner", kind: tasks.Causal, rows: []table.Example{{ID: "a", Prompt: "x", Completion: "yyyyy"}, {ID: "b", Prompt: "x", Completion: "yyyyyy"}}}
 	for _, model := range []string{"m", "n"} {
 		for _, adapter := range []string{None, "ner"} {
-			if err := e.try(t.Context(), &tested{name: model}, adapter, ollama.Model{Name: model}, long, letters(t, false)); err != nil {
+			if err := e.try(t.Context(), &tested{name: model, tokens: letters(t, false)}, adapter, ollama.Model{Name: model}, long); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -153,7 +153,7 @@ func TestStartToken(t *testing.T) {
 			asker: &answers.Asker{Client: client, Folder: t.TempDir(), Server: experiment.Server{Concurrency: 1}},
 		}
 		asked := &task{name: "ner", kind: tasks.Causal, rows: []table.Example{{ID: "a", Prompt: "xxxx", Completion: "y"}}}
-		err = e.try(t.Context(), &tested{name: "m"}, None, ollama.Model{Name: "m"}, asked, letters(t, c.starts))
+		err = e.try(t.Context(), &tested{name: "m", tokens: letters(t, c.starts)}, None, ollama.Model{Name: "m"}, asked)
 		var bad *ollama.Error
 		if (err == nil) != c.ok || err != nil && !errors.As(err, &bad) {
 			t.Errorf("%+v: %v", c, err)

@@ -17,11 +17,20 @@ import (
 	"taskvec/internal/pipeline"
 	"taskvec/internal/table"
 	"taskvec/internal/tokenizer"
+	"taskvec/tasks"
 )
 
-// find finds the model of the server that stands for the base of m, if one does. One that cannot be the
-// adapters' base is an *ollama.Error.
+// find finds the tokenizer of a language model and the model of the server that stands for its base, if one
+// does. A folder without the one is an *adapter.Error, a model that cannot be the adapters' base an *ollama.Error.
 func (e *evaluation) find(ctx context.Context, m *tested) error {
+	if m.tasks[0].kind == tasks.Classification {
+		return nil
+	}
+	read, err := tokenizer.Load(filepath.Join(m.base, tokenizer.FileName))
+	if err != nil {
+		return &adapter.Error{File: m.base, Msg: fmt.Sprintf("%v: whether the server reads the trainer's tokens cannot be told: put the model's own %s there", err, tokenizer.FileName)}
+	}
+	m.tokens = read
 	from, ok := e.set.From[m.name]
 	if !ok {
 		return nil
@@ -51,7 +60,7 @@ func (e *evaluation) find(ctx context.Context, m *tested) error {
 func (e *evaluation) generate(ctx context.Context, m *tested) error {
 	if m.server == nil {
 		name := e.serverName(m.name)
-		// It refuses a folder whose tokenizer cannot be read here.
+		// It refuses a folder whose tokenizer cannot be written here.
 		if err := e.asker.Client.CreateFromFolder(ctx, name, m.base); err != nil {
 			return err
 		}
@@ -63,15 +72,11 @@ func (e *evaluation) generate(ctx context.Context, m *tested) error {
 		m.server = &made
 	}
 	base := *m.server
-	read, err := tokenizer.Load(filepath.Join(m.base, tokenizer.FileName))
-	if err != nil {
-		return &adapter.Error{File: m.base, Msg: fmt.Sprintf("%v: whether the server reads the trainer's tokens cannot be told", err)}
-	}
-	if err := e.tryAll(ctx, m, None, base, read); err != nil {
+	if err := e.tryAll(ctx, m, None, base); err != nil {
 		return err
 	}
 	for _, a := range m.adapters {
-		if err := e.tryAdapter(ctx, m, a, base, read); err != nil {
+		if err := e.tryAdapter(ctx, m, a, base); err != nil {
 			return fmt.Errorf("adapter %s: %w", a.label, err)
 		}
 	}
@@ -87,7 +92,7 @@ func (e *evaluation) remove(ctx context.Context, name string) {
 }
 
 // tryAdapter tests one adapter.
-func (e *evaluation) tryAdapter(ctx context.Context, m *tested, a trained, base ollama.Model, read *tokenizer.Tokenizer) error {
+func (e *evaluation) tryAdapter(ctx context.Context, m *tested, a trained, base ollama.Model) error {
 	if err := os.MkdirAll(e.work.CheckpointDir(), 0o777); err != nil {
 		return err
 	}
@@ -108,7 +113,7 @@ func (e *evaluation) tryAdapter(ctx context.Context, m *tested, a trained, base 
 	// The server's own digest of such a model holds the name of the base model, which is another for
 	// each job.
 	model.Name, model.Digest = name, base.Digest+"+"+digest
-	return e.tryAll(ctx, m, a.label, model, read)
+	return e.tryAll(ctx, m, a.label, model)
 }
 
 var notInNames = regexp.MustCompile(`[^a-z0-9.-]+`)
@@ -125,9 +130,9 @@ func (e *evaluation) serverName(what string) string {
 }
 
 // tryAll has a model of the server do every task.
-func (e *evaluation) tryAll(ctx context.Context, m *tested, adapter string, model ollama.Model, read *tokenizer.Tokenizer) error {
+func (e *evaluation) tryAll(ctx context.Context, m *tested, adapter string, model ollama.Model) error {
 	for _, t := range m.tasks {
-		if err := e.try(ctx, m, adapter, model, t, read); err != nil {
+		if err := e.try(ctx, m, adapter, model, t); err != nil {
 			return fmt.Errorf("task %s: %w", t.name, err)
 		}
 	}
@@ -143,10 +148,10 @@ type question struct {
 }
 
 // try has a model do the test examples of a task, and scores its answers.
-func (e *evaluation) try(ctx context.Context, m *tested, adapter string, model ollama.Model, t *task, read *tokenizer.Tokenizer) error {
+func (e *evaluation) try(ctx context.Context, m *tested, adapter string, model ollama.Model, t *task) error {
 	var asked []*question
 	for _, r := range t.rows {
-		q := e.question(r, model, read)
+		q := e.question(r, model, m.tokens)
 		if q == nil {
 			continue
 		}
@@ -177,7 +182,7 @@ func (e *evaluation) try(ctx context.Context, m *tested, adapter string, model o
 	for i, q := range ordered {
 		q.answer = got[i]
 		want := q.tokens
-		if read.Starts() {
+		if m.tokens.Starts() {
 			want++
 		}
 		if n := q.answer.PromptTokens; n != want {

@@ -93,7 +93,7 @@ func (in *Input) sharingTable() *Table {
 		Title: "What two tasks share, and how they would be in each other's way when merged",
 		Notes: []string{
 			"φ: share of the smaller column space that lies in the other. Alignment: how far both put their weight on the same column directions, those of the joint basis of KnOTS (after arXiv 2410.19735, which measures it on data); 0 to 1. SAR: share of j's norm in the leading column directions of i (subspace alignment ratio, arXiv 2502.04959, with i for the merged model), and of i's in those of j.",
-			"STI: singular task interference (arXiv 2412.00081), which grows with the adapters' sizes. Sign conflict: share of the entries of ΔW with opposite signs; unrelated tasks have 0.5. After trimming: share of those that are opposite once TIES (arXiv 2306.01708) has set all but the largest fifth of each whole task vector to 0; 0.02 where large entries lie in unrelated places. compare measures both with --sign-conflict only.",
+			"STI: singular task interference (arXiv 2412.00081), which grows with the adapters' sizes. Sign conflict: share of the entries of ΔW with opposite signs; unrelated tasks have 0.5. After trimming: share of all entries that are opposite once TIES (arXiv 2306.01708) has set all but the largest fifth of each whole task vector to 0; 0.02 where large entries lie in unrelated places. compare measures both with --sign-conflict only.",
 			"Averaged over layers and then over module types.",
 		},
 		Columns: []string{"model", "i, j", "φ", "alignment", "SAR i → j", "SAR j → i", "STI", "sign conflict", "after trimming"},

@@ -22,7 +22,7 @@ import (
 )
 
 // Kind is the report stage: similarity and projection → report.
-var Kind = pipeline.Kind{Name: "report", Version: 6, Publish: "report", Resolve: resolve, Run: run}
+var Kind = pipeline.Kind{Name: "report", Version: 7, Publish: "report", Resolve: resolve, Run: run}
 
 // settings determine a report besides its inputs.
 type settings struct {

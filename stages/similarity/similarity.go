@@ -20,7 +20,7 @@ import (
 )
 
 // Kind is the similarity stage: factors.arrow and base models → similarity.arrow and adapters.arrow.
-var Kind = pipeline.Kind{Name: "similarity", Version: 6, Publish: "results", Resolve: resolve, Run: run}
+var Kind = pipeline.Kind{Name: "similarity", Version: 5, Publish: "results", Resolve: resolve, Run: run}
 
 // Names of the files the stage writes.
 const (

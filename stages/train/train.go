@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -83,10 +84,10 @@ func resolve(e *experiment.Experiment, s *experiment.Stage, c pipeline.Cell) (an
 		return set, nil, nil
 	}
 	dir := e.Resolve(m.Base)
-	digest, err := modelDigest(dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, &adapter.Error{File: dir, Msg: fmt.Sprintf("there is no such folder: models.%s.base names it as the base model's; put the model there", m.Name)}
 	}
+	digest, err := modelDigest(dir)
 	if err != nil {
 		return nil, nil, fmt.Errorf("base model %s: %w", m.Name, err)
 	}

@@ -23,21 +23,25 @@ def words(kind: str) -> pre_tokenizers.PreTokenizer:
         return pre_tokenizers.Sequence(
             [pre_tokenizers.Digits(individual_digits=True), gpt2]
         )
-    raise SystemExit(f"tokenizer.ggml.pre is {kind!r}: smollm and gpt-2 are known here")
+    raise SystemExit(
+        f"tokenizer.ggml.pre is {kind!r}, and smollm and gpt-2 are known here: "
+        "take the model's own Hugging Face folder"
+    )
 
 
 def convert(source: Path, folder: Path) -> None:
     """Writes config, weights in bfloat16 and tokenizer; a folder that is there is left alone."""
     if folder.exists():
         raise SystemExit(f"{folder} is there already")
+    kind = gguf.GGUFReader(source).fields.get("tokenizer.ggml.pre")
+    cut = words(kind.contents() if kind else "")
     transformers.logging.disable_progress_bar()
     where, name = str(source.parent), source.name
     model = transformers.AutoModelForCausalLM.from_pretrained(
         where, gguf_file=name, dtype=torch.float32
     )
     tokenizer = transformers.AutoTokenizer.from_pretrained(where, gguf_file=name)
-    kind = gguf.GGUFReader(source).fields["tokenizer.ggml.pre"].contents()
-    tokenizer.backend_tokenizer.pre_tokenizer = words(kind)
+    tokenizer.backend_tokenizer.pre_tokenizer = cut
     # What is left of the quantisation would make the folder claim to be quantised.
     model.hf_quantizer = None
     del model.config.quantization_config
