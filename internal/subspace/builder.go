@@ -123,12 +123,24 @@ func (b *Builder) Drop() {
 // Set returns the set of the updates added since Start. It is valid until the next Start.
 func (b *Builder) Set() *Set {
 	s := &Set{of: b.updates, start: make([]int, len(b.updates)+1)}
+	after := make([]int, b.rows) // of each vector, where those of other updates begin
 	for i, d := range b.updates {
 		s.start[i+1] = s.start[i] + d.Rank()
+		for p := s.start[i]; p < s.start[i+1]; p++ {
+			after[p] = s.start[i+1]
+		}
 	}
 	for side, stack := range b.stack {
-		s.gram[side] = b.take(gramSlot+side, b.rows, b.rows)
-		gram(s.gram[side], Matrix{b.rows, stack.Cols, stack.Data[:b.rows*stack.Cols]})
+		g := b.take(gramSlot+side, b.rows, b.rows)
+		gramAfter(g, Matrix{b.rows, stack.Cols, stack.Data[:b.rows*stack.Cols]}, after)
+		for p, end := range after { // an update's own vectors are orthonormal
+			clear(g.Row(p)[p+1 : end])
+			g.Row(p)[p] = 1
+			for q := p + 1; q < end; q++ {
+				g.Row(q)[p] = 0
+			}
+		}
+		s.gram[side] = g
 	}
 	return s
 }

@@ -31,10 +31,14 @@ const (
 )
 
 // gram sets g, of x.Rows × x.Rows, to X·Xᵀ.
-func gram(g, x Matrix) {
+func gram(g, x Matrix) { gramAfter(g, x, nil) }
+
+// gramAfter sets the inner products of row i of x with rows after[i] and following, and those that are the same by
+// symmetry, with after[i] ≤ after[i+1]; what else stands in g is not to be read. No after means all.
+func gramAfter(g, x Matrix, after []int) {
 	clear(g.Data)
 	for from := 0; from < x.Cols; from += segment {
-		addGram(g, x, from, min(segment, x.Cols-from))
+		addGram(g, x, after, from, min(segment, x.Cols-from))
 	}
 	for i := range g.Rows {
 		for j := range i {
@@ -44,7 +48,13 @@ func gram(g, x Matrix) {
 }
 
 // addGram adds the lower triangle of Y·Yᵀ to that of g, Y being n columns of x; what it leaves above is not to be read.
-func addGram(g, x Matrix, from, n int) {
+func addGram(g, x Matrix, after []int, from, n int) {
+	start := func(i int) int {
+		if after == nil {
+			return i
+		}
+		return after[i]
+	}
 	bulk := 0
 	if best.tile != nil && x.Rows >= best.rows {
 		bulk = n - n%best.step
@@ -52,7 +62,7 @@ func addGram(g, x Matrix, from, n int) {
 	if bulk < n {
 		for i := range x.Rows {
 			a := x.Row(i)[from+bulk : from+n]
-			for j := i; j < x.Rows; j++ {
+			for j := start(i); j < x.Rows; j++ {
 				g.Data[j*g.Cols+i] += dot(a, x.Row(j)[from+bulk:from+n])
 			}
 		}
@@ -63,7 +73,7 @@ func addGram(g, x Matrix, from, n int) {
 	var sums [largestTile]float64
 	for i := 0; i < x.Rows; i += best.rows {
 		i0 := min(i, x.Rows-best.rows) // the last tile reaches back over rows that are done
-		for j := i; j < x.Rows; j += best.cols {
+		for j := start(i); j < x.Rows; j += best.cols {
 			j0 := min(j, x.Rows-best.cols)
 			best.tile(bulk, &x.Data[i0*x.Cols+from], &x.Data[j0*x.Cols+from], x.Cols, &sums[0])
 			for c := j; c < min(j+best.cols, x.Rows); c++ {

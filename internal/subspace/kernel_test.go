@@ -33,9 +33,18 @@ func TestKernels(t *testing.T) {
 		rows := rapid.IntRange(0, 30).Draw(t, "rows")
 		n := rapid.OneOf(rapid.IntRange(0, 70), rapid.IntRange(segment-5, 2*segment+9)).Draw(t, "n")
 		x, c := integers(rng, rows, n), integers(rng, rapid.IntRange(0, 20).Draw(t, "combinations"), rows)
+		var after []int // the ends of blocks of rows
+		for len(after) < rows {
+			end := min(rows, len(after)+rapid.IntRange(1, 9).Draw(t, "block"))
+			for len(after) < end {
+				after = append(after, end)
+			}
+		}
 		byEach(func(number int) {
 			g, y := integers(rng, rows, rows), integers(rng, c.Rows, n) // what was there must not show
+			between := integers(rng, rows, rows)
 			gram(g, x)
+			gramAfter(between, x, after)
 			combine(y, c, x)
 			for i := range rows {
 				for j := range rows {
@@ -45,6 +54,9 @@ func TestKernels(t *testing.T) {
 					}
 					if got := g.Row(i)[j]; got != want {
 						t.Fatalf("kernel %d: inner product of rows %d and %d is %v, want %v", number, i, j, got, want)
+					}
+					if got := between.Row(i)[j]; after[i] != after[j] && got != want {
+						t.Fatalf("kernel %d, blocks %v: inner product of rows %d and %d is %v, want %v", number, after, i, j, got, want)
 					}
 				}
 			}
