@@ -34,6 +34,9 @@ func ReadLayout(folder string) (Layout, error) {
 	return c.Layout, nil
 }
 
+// misfit is what to say of a layout that is not complete.
+const misfit = "the numbers of heads, layers and their widths do not fit each other: take the config.json that came with the weights"
+
 // complete fills in what is left out, and says whether the sizes fit each other.
 func (l *Layout) complete() bool {
 	if l.KVHeads == 0 {
@@ -116,7 +119,7 @@ func readLlamaConfig(dir string) (*llamaConfig, error) {
 	}
 	c.RopeTheta = cmp.Or(c.RopeTheta, c.Rope.Theta)
 	if !c.complete() {
-		return nil, &Error{File: c.path, Msg: "the numbers of heads, layers and their widths do not fit each other: take the config.json that came with the weights"}
+		return nil, &Error{File: c.path, Msg: misfit}
 	}
 	return c, nil
 }
@@ -187,7 +190,7 @@ func (c Layout) ExportGGUF(dir, base, path string) error {
 		return err
 	}
 	if !c.complete() {
-		return &Error{File: base, Msg: "the numbers of heads, layers and their widths do not fit each other: take the config.json that came with the weights"}
+		return &Error{File: base, Msg: misfit}
 	}
 	if len(a.Config.ModulesToSave) > 0 || len(a.Others) > 0 {
 		what := "modules_to_save " + strings.Join(a.Config.ModulesToSave, ", ")

@@ -95,9 +95,9 @@ func (b *Builder) Add(s float64) (*Decomposition, error) {
 // signed is how many elements of a right singular vector decide on its sign.
 const signed = 64
 
-// orient turns the pairs of singular vectors, of u the vectors or their coordinates, so that of the first elements of v the one of largest
-// absolute value is positive: they are then the same whatever the factors were, as is what random draws
-// make of them.
+// orient turns the pairs of singular vectors, of u the vectors or their coordinates, so that of the first
+// elements of v the one of largest absolute value is positive: they are then the same whatever the factors
+// were, as is what random draws make of them.
 func orient(u, v Matrix) {
 	for m := range v.Rows {
 		largest := 0.0

@@ -47,7 +47,8 @@ func gramAfter(g, x Matrix, after []int) {
 	}
 }
 
-// addGram adds the lower triangle of Y·Yᵀ to that of g, Y being n columns of x; what it leaves above is not to be read.
+// addGram adds the lower triangle of Y·Yᵀ to that of g, Y being n columns of x; what it leaves above is not to be
+// read. See gramAfter for after.
 func addGram(g, x Matrix, after []int, from, n int) {
 	start := func(i int) int {
 		if after == nil {

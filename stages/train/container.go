@@ -113,7 +113,8 @@ func beside(ctx context.Context, w *pipeline.Work, dir string, spec trainer.Spec
 }
 
 // show makes a container see a job: its folder, which becomes the container's user's, the examples and
-// the base model, whose paths are absolute. It writes the folder's job.json, with the places that the container knows them by.
+// the base model, whose paths are absolute. It writes the folder's job.json, with the places that the
+// container knows them by.
 func show(s *container.Spec, dir string, spec trainer.Spec) error {
 	s.Args = []string{jobMount}
 	s.Mounts = []container.Mount{{Source: dir, Target: jobMount, Writable: true}}
